@@ -1,0 +1,35 @@
+"""Errors that FaceVeil raises on purpose.
+
+Every message is one line that says what was given, what was expected and what to do. Anything
+else that escapes from the package is a bug.
+"""
+
+from __future__ import annotations
+
+
+class FaceVeilError(Exception):
+    """Base class of every error that FaceVeil raises on purpose."""
+
+
+class OptionError(FaceVeilError, ValueError):
+    """An argument or option has a value that cannot be used."""
+
+
+class PhotoError(FaceVeilError):
+    """A photo cannot be read: missing, empty, truncated, no image, too large, or animated."""
+
+
+class OutputError(FaceVeilError):
+    """A result cannot be written: no permission, full disk, or the file is already there."""
+
+
+class NoFaceError(FaceVeilError):
+    """A photo shows no face where one is needed."""
+
+
+class ModelError(FaceVeilError):
+    """A model file is missing, damaged, or not what its card says."""
+
+
+class MissingExtraError(FaceVeilError, ImportError):
+    """A feature needs an optional extra that is not installed."""

@@ -1,0 +1,41 @@
+"""What every protector is: something that turns crops into protected crops."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from faceveil.types import Float32Array, Float64Array, Target
+
+
+@runtime_checkable
+class CropProtector(Protocol):
+    """Turns grey canonical crops into protected ones.
+
+    The shells around it (photos, colour, batches, files) are the same for all protectors; see
+    :class:`faceveil.protectors.protector.Protector`.
+    """
+
+    name: str
+
+    def protect(
+        self,
+        luma: Float32Array,
+        male: Float32Array,
+        target: Float32Array,
+        landmarks: Float64Array | None,
+    ) -> Float32Array:
+        """Protect a batch.
+
+        Args:
+            luma: (N, 224, 224) float32 in [0, 1], canonical crops.
+            male: (N,) float32, 1 where the person is male, 0 where female.
+            target: (N,) float32, what to read as: 1 male, 0 female, 0.5 neutral.
+            landmarks: (N, 5, 2) landmarks in pixels of the crop, or None for the template.
+
+        Returns:
+            (N, 224, 224) float32 in [0, 1].
+        """
+        ...
+
+
+__all__ = ["CropProtector", "Target"]
