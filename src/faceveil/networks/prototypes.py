@@ -1,0 +1,76 @@
+"""Gender prototypes and the network that carries them: the form of SAN that is trained and shipped.
+
+SAN 2.2.2: the prototypes are the mean faces of the training set's men and women; the neutral one
+is their mean weighted by the classes' shares. The authors' code warps them to each face; here an
+affine map per face does, inside the graph, so that one ONNX file holds all that is needed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from faceveil.data.packs import Pack
+from faceveil.networks.san import SAN
+
+
+def mean_faces(pack: Pack) -> Tensor:
+    """The female and the male mean face of an RGB pack: (2, 3, S, S) float32 in [0, 1]."""
+    faces = [pack.images[pack.male == side].mean(axis=0, dtype=np.float64) for side in (0, 1)]
+    return torch.from_numpy(np.stack(faces)).permute(0, 3, 1, 2).float() / 255
+
+
+class PrototypeSAN(nn.Module):
+    """A SAN with its prototypes: grey faces, who they show, and what they should read as.
+
+    Args:
+        san: the autoencoder.
+        prototypes: (2, 3, S, S) female and male mean face in [0, 1].
+    """
+
+    prototypes: Tensor
+    grid: Tensor
+
+    def __init__(self, san: SAN, prototypes: Tensor) -> None:
+        super().__init__()
+        self.san = san
+        self.register_buffer("prototypes", prototypes)
+        side = prototypes.shape[-1]
+        centre = (torch.arange(side) + 0.5) * 2 / side - 1
+        y, x = torch.meshgrid(centre, centre, indexing="ij")
+        grid = torch.stack([x, y, torch.ones_like(x)], dim=-1).reshape(1, side * side, 3)
+        self.register_buffer("grid", grid, persistent=False)
+
+    def prototype(self, male: Tensor, theta: Tensor) -> Tensor:
+        """Prototypes mixed and warped.
+
+        Args:
+            male: (N,) share of the male prototype: 1 male, 0 female, between for neutral.
+            theta: (N, 2, 3) from output to prototype, in coordinates from -1 to 1.
+
+        Returns:
+            (N, 3, S, S) in [0, 1].
+        """
+        female_face, male_face = self.prototypes[0:1], self.prototypes[1:2]
+        mixed = female_face + male.view(-1, 1, 1, 1) * (male_face - female_face)
+        side = self.prototypes.shape[-1]
+        grid = (self.grid @ theta.transpose(1, 2)).reshape(-1, side, side, 2)
+        return F.grid_sample(mixed, grid, padding_mode="border", align_corners=False)
+
+    def forward(self, image: Tensor, male: Tensor, target: Tensor, theta: Tensor) -> Tensor:
+        """Protect a batch.
+
+        Args:
+            image: (N, 1, S, S) grey in [0, 1].
+            male: (N,) 1 where the person is male, 0 where female.
+            target: (N,) share of the male prototype in the target.
+            theta: (N, 2, 3) prototype warp; identity for faces exactly on the template.
+
+        Returns:
+            (N, 1, S, S) in (0, 1).
+        """
+        same, wanted = self.prototype(male, theta), self.prototype(target, theta)
+        out: Tensor = self.san(image, same, wanted)
+        return out

@@ -1,0 +1,65 @@
+"""SAN at run time: the exported autoencoder behind the crop protectors' interface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from faceveil.errors import ModelError
+from faceveil.imaging.geometry import CROP_SIZE
+from faceveil.imaging.prototypes import prototype_warp
+from faceveil.runtime.session import read_card, session
+from faceveil.types import Float32Array, Float64Array
+
+
+class SANProtector:
+    """Protects grey canonical crops with a SAN.
+
+    The network works at its own frame (128 px for the shipped weights). What it changes there is
+    brought to 224 px and added to the crop, so that the crop's own fine detail stays.
+
+    Args:
+        weights: the ONNX file; its card lies beside it with the suffix ``.json``.
+        threads: threads inside one operator; 0 takes all cores.
+
+    Raises:
+        ModelError: if the file or its card is missing, damaged, or of another kind.
+    """
+
+    def __init__(self, weights: Path, threads: int = 0) -> None:
+        self.card = read_card(weights.with_suffix(".json"))
+        if self.card.get("kind") != "protector":
+            raise ModelError(
+                f"{weights}: kind is {self.card.get('kind')!r}; expected a protector's weights"
+            )
+        self.name = str(self.card["name"])
+        self.frame = int(self.card["frame_px"])
+        self.male_share = float(self.card["male_share"])
+        self._session = session(weights, self.card["sha256"], threads)
+
+    def protect(
+        self,
+        luma: Float32Array,
+        male: Float32Array,
+        target: Float32Array,
+        landmarks: Float64Array | None = None,
+    ) -> Float32Array:
+        """Protect a batch; see :class:`faceveil.protectors.base.CropProtector`.
+
+        A target of 0.5 takes the paper's neutral prototype: the mean faces weighted by the shares
+        of the classes in the training set.
+        """
+        if len(luma) == 0:
+            return luma.copy()
+        size = (self.frame, self.frame)
+        small = np.stack([cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in luma])
+        share = np.where(target == 0.5, self.male_share, target).astype(np.float32)
+        theta = prototype_warp(landmarks, len(luma))
+        feed = {"image": small[:, None], "male": male, "target": share, "theta": theta}
+        (out,) = self._session.run(None, feed)
+        change = np.asarray(out)[:, 0] - small
+        full = (CROP_SIZE, CROP_SIZE)
+        up = np.stack([cv2.resize(x, full, interpolation=cv2.INTER_CUBIC) for x in change])
+        return np.clip(luma + up, 0, 1).astype(np.float32)

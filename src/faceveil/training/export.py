@@ -1,0 +1,89 @@
+"""From a trained run to what the package ships: ONNX, and a card that says where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from faceveil.training.config import Config
+
+TERMS = {
+    "celeba": "CelebA: images and labels for non-commercial research purposes",
+    "lfw": "LFW: images for research",
+    "utkface": "UTKFace: images and labels for non-commercial research purposes",
+}
+
+
+def export_onnx(
+    network: nn.Module, example: dict[str, Tensor], output_name: str, path: Path
+) -> None:
+    """Write a network as ONNX with a free batch dimension.
+
+    Args:
+        network: the network, in evaluation mode; its forward takes the example's values in order.
+        example: inputs by name, with a batch of at least 2.
+        output_name: name of the one output.
+        path: the ``.onnx`` file.
+    """
+    network = network.eval().cpu().float().to(memory_format=torch.contiguous_format)
+    batch = torch.export.Dim("batch", min=1)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    program = torch.onnx.export(
+        network,
+        tuple(example.values()),
+        dynamo=True,
+        input_names=list(example),
+        output_names=[output_name],
+        dynamic_shapes=tuple({0: batch} for _ in example),
+        opset_version=18,
+        verbose=False,
+    )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned nothing")
+    program.optimize()
+    model = program.model_proto
+    # Traces of the exporting machine (file names, stack traces) have no place in a shipped model.
+    for node in model.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for group in (model.metadata_props, model.graph.metadata_props):
+        del group[:]
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def write_card(weights: Path, config: Config, card: dict[str, Any]) -> None:
+    """Write the card beside the weights.
+
+    Args:
+        weights: the exported file, whose digest and size go into the card.
+        config: the recipe, kept whole.
+        card: what is particular: name, kind, title, measured results.
+    """
+    data = weights.read_bytes()
+    terms = sorted({v for k, v in TERMS.items() if any(k in name for name in config.data)})
+    full = {
+        "name": weights.stem,
+        **card,
+        "licence": "MIT for the weights as FaceVeil's own work; the data's terms below apply",
+        "data": list(config.data),
+        "terms": terms,
+        "recipe": asdict(config),
+        "seed": config.seed,
+        "made_with": {"torch": torch.__version__, "python": platform.python_version()},
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    weights.with_suffix(".json").write_text(json.dumps(full, indent=1) + "\n")

@@ -1,0 +1,122 @@
+"""Recipe: train a gender classifier on packs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from faceveil.data.packs import Pack, load_packs
+from faceveil.networks.face_resnet import FaceResNet
+from faceveil.networks.gender_cnn import GenderCNN
+from faceveil.training import loop
+from faceveil.training.augment import random_view
+from faceveil.training.config import GenderConfig
+
+
+class _OneLogit(nn.Module):
+    """A residual network whose single output is a logit: (N, 3, S, S) -> (N,)."""
+
+    def __init__(self, config: GenderConfig) -> None:
+        super().__init__()
+        self.network = FaceResNet(1, config.widths, dropout=config.dropout)
+
+    def forward(self, image: Tensor) -> Tensor:
+        out: Tensor = self.network(image)
+        return out[:, 0]
+
+
+def build(config: GenderConfig) -> nn.Module:
+    """The untrained network of a recipe: crops (N, C, frame, frame) in [0, 1] -> logits (N,)."""
+    if config.network == "resnet":
+        return _OneLogit(config)
+    return GenderCNN(
+        config.frame, config.widths, 1 if config.grey else 3, config.hidden, config.dropout
+    )
+
+
+def as_batch(images: np.ndarray, indices: Tensor) -> Tensor:
+    """Images by index: (N, S, S[, 3]) uint8 -> (B, C, S, S) float32 in [0, 1]."""
+    chosen = torch.from_numpy(images[indices.numpy()])
+    chosen = chosen[:, None] if chosen.dim() == 3 else chosen.permute(0, 3, 1, 2)
+    return chosen.float() / 255
+
+
+def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -> dict[str, float]:
+    """Train the classifier and measure it on the validation pack.
+
+    Args:
+        config: the recipe.
+        data: folder of the packs.
+        output: folder for checkpoint and log.
+        device: ``cpu`` or ``cuda``.
+
+    Returns:
+        ``auc`` and ``accuracy`` on the validation pack.
+    """
+    torch.manual_seed(config.seed)
+    pack = load_packs([data / name for name in config.data], grey=config.grey)
+    network = build(config).to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=1e-2)
+    # Both genders equally often, whatever the data's shares.
+    sides = [torch.from_numpy(np.flatnonzero(pack.male == side)) for side in (0, 1)]
+
+    def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        halves = [
+            side[torch.randint(len(side), (config.batch // 2,), generator=generator)]
+            for side in sides
+        ]
+        indices = torch.cat(halves)
+        x = random_view(
+            as_batch(pack.images, indices).to(device),
+            generator,
+            degrees=config.degrees,
+            scale=config.scale,
+            shift=config.shift,
+            blur=config.blur,
+            tone=config.tone,
+            size=config.frame,
+        )
+        y = torch.from_numpy(pack.male)[indices].to(device)
+        if not config.grey:
+            grey = (torch.rand(len(x), 1, 1, 1, generator=generator) < 0.3).to(device)
+            x = torch.where(grey, _luma(x), x)
+        smooth = y * (1 - 2 * config.label_smoothing) + config.label_smoothing
+        with torch.autocast(device, torch.bfloat16):
+            logits = network(x.contiguous(memory_format=torch.channels_last))
+        loss = F.binary_cross_entropy_with_logits(logits.float(), smooth)
+        return loss, {"loss": float(loss.detach())}
+
+    network.train()
+    loop.run(step, {"network": network}, optimizer, output, steps=config.steps,
+             peak=config.peak, seed=config.seed)
+    validation = load_packs([data / config.validation], grey=config.grey)
+    return evaluate(network, validation, config.frame, device)
+
+
+def evaluate(
+    network: Callable[[Tensor], Tensor], pack: Pack, frame: int, device: str = "cpu"
+) -> dict[str, float]:
+    """AUC and accuracy of a logit network on a pack."""
+    if isinstance(network, nn.Module):
+        network.eval()
+    logits = []
+    with torch.no_grad():
+        for indices in torch.arange(len(pack)).split(128):
+            x = as_batch(pack.images, indices).to(device)
+            if x.shape[-1] != frame:
+                x = F.interpolate(x, size=(frame, frame), mode="bilinear", antialias=True)
+            logits.append(network(x).float().cpu())
+    scores = torch.cat(logits).numpy()
+    accuracy = float(((scores > 0) == (pack.male > 0.5)).mean())
+    return {"auc": float(roc_auc_score(pack.male, scores)), "accuracy": accuracy}
+
+
+def _luma(x: Tensor) -> Tensor:
+    weights = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype, device=x.device).view(1, 3, 1, 1)
+    return (x * weights).sum(1, keepdim=True).expand_as(x)

@@ -1,0 +1,73 @@
+"""The loss terms of the SAN family as pure functions, each named by its equation.
+
+SAN: ICB 2018, equations (2) to (5). FlowSAN: equations (2) to (6).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+Dissimilarity = Literal["bce_sum", "bce_mean", "l1"]
+MatchOn = Literal["sm", "op", "mean"]
+
+
+def dissimilarity(output: Tensor, image: Tensor, kind: Dissimilarity) -> Tensor:
+    """J_D, SAN eq. (2): how far the output is from the image.
+
+    Args:
+        output: (N, 1, H, W) in (0, 1).
+        image: (N, 1, H, W) in [0, 1].
+        kind: ``bce_sum`` pixel cross-entropy summed over pixels (the paper), ``bce_mean`` its mean
+            (FlowSAN), ``l1`` mean absolute error (the authors' code).
+
+    Returns:
+        Scalar, the mean over the batch.
+    """
+    if kind == "l1":
+        return (output - image).abs().mean()
+    loss = F.binary_cross_entropy(output.float().clamp(1e-7, 1 - 1e-7), image.float())
+    return loss * image[0].numel() if kind == "bce_sum" else loss
+
+
+def gender_loss(logit_same: Tensor, logit_opposite: Tensor, male: Tensor) -> Tensor:
+    """J_G, SAN eq. (3): S(y, f_G(X'_SM)) + S(1 - y, f_G(X'_OP)).
+
+    Args:
+        logit_same: (N,) logits of P(male) of the same-gender output.
+        logit_opposite: (N,) logits of the opposite-gender output.
+        male: (N,) true labels, 1 male.
+
+    Returns:
+        Scalar, the mean over the batch.
+    """
+    same = F.binary_cross_entropy_with_logits(logit_same.float(), male)
+    opposite = F.binary_cross_entropy_with_logits(logit_opposite.float(), 1 - male)
+    return same + opposite
+
+
+def matching_loss(
+    image: Tensor, same: Tensor | None, opposite: Tensor | None, match_on: MatchOn
+) -> Tensor:
+    """J_M, SAN eq. (4): squared distance of unit-length descriptors, ||R(X') - R(X)||^2.
+
+    The paper takes X' = SM, FlowSAN takes OP, the authors' code the mean of both descriptors.
+
+    Args:
+        image: (N, D) descriptors of the original.
+        same: (N, D) descriptors of the same-gender output, or None where not needed.
+        opposite: (N, D) descriptors of the opposite-gender output, or None where not needed.
+        match_on: which of the three.
+
+    Returns:
+        Scalar, the mean over the batch; in [0, 4].
+    """
+    chosen = {"sm": (same,), "op": (opposite,), "mean": (same, opposite)}[match_on]
+    units = [F.normalize(d.float(), dim=1) for d in chosen if d is not None]
+    if len(units) != len(chosen):
+        raise ValueError(f"match_on={match_on!r} needs the descriptors that were passed as None")
+    mean = torch.stack(units).mean(dim=0)
+    return (mean - F.normalize(image.float(), dim=1)).square().sum(dim=1).mean()

@@ -1,0 +1,60 @@
+"""Auxiliary matchers: an ONNX face matcher as a frozen, differentiable descriptor of grey faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from faceveil.imaging.geometry import arcface_from_canonical, invert
+from faceveil.networks.onnx_graph import OnnxGraph
+
+ARCFACE_SIDE = 112
+
+
+def normalised_theta(target_to_source: np.ndarray, source: int, target: int) -> Tensor:
+    """A pixel map as a matrix for ``affine_grid``: coordinates from -1 to 1, (1, 2, 3).
+
+    Args:
+        target_to_source: (2, 3) map from output pixels to input pixels (pixel centres integer).
+        source: side of the input in pixels.
+        target: side of the output in pixels.
+    """
+    to_pixels = np.array([[target / 2, 0, (target - 1) / 2], [0, target / 2, (target - 1) / 2]])
+    pixels = target_to_source[:, :2] @ to_pixels
+    pixels[:, 2] += target_to_source[:, 2]
+    pixels[:, 2] -= (source - 1) / 2
+    return torch.from_numpy(pixels * 2 / source).float()[None]
+
+
+class ArcFaceMatcher(nn.Module):
+    """Unnormalised descriptors of canonical crops from a matcher in the 112x112 ArcFace frame.
+
+    Args:
+        path: the ONNX file; its input is (N, 3, 112, 112) in 0 to 255.
+        frame: side of the canonical crops that are passed in.
+        dtype: bfloat16 for speed, float32 for exactness.
+    """
+
+    theta: Tensor
+
+    def __init__(self, path: Path, frame: int, dtype: torch.dtype = torch.bfloat16) -> None:
+        super().__init__()
+        self.graph = OnnxGraph(path).to(dtype)
+        self.graph.requires_grad_(False)
+        back = invert(arcface_from_canonical(frame))
+        self.register_buffer("theta", normalised_theta(back, frame, ARCFACE_SIDE))
+        self.dtype = dtype
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 1 or 3, frame, frame) in [0, 1] -> (N, D) float32."""
+        n, c, _, _ = image.shape
+        theta = self.theta.expand(n, 2, 3)
+        grid = F.affine_grid(theta, [n, c, ARCFACE_SIDE, ARCFACE_SIDE], align_corners=False)
+        x = F.grid_sample(image.float(), grid, padding_mode="border", align_corners=False)
+        x = (x * 255).expand(n, 3, ARCFACE_SIDE, ARCFACE_SIDE).to(self.dtype)
+        out: Tensor = self.graph(x.contiguous(memory_format=torch.channels_last))
+        return out.float()
