@@ -1,0 +1,56 @@
+"""FaceVeil: soft-biometric privacy for face photos.
+
+The public API, and nothing else. Heavy parts load when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from faceveil.errors import FaceVeilError
+from faceveil.types import Face, Gender, ProtectedFace, ProtectedPhoto, Target
+
+if TYPE_CHECKING:
+    from faceveil.api import check, list_protectors, load_protector
+    from faceveil.evaluation.check import FaceCheck, PhotoCheck
+    from faceveil.protectors.protector import Protector
+
+try:
+    __version__ = version("faceveil")
+except PackageNotFoundError:  # run from a source folder that was never installed
+    __version__ = "0+unknown"
+
+_LAZY = {
+    "check": "faceveil.api",
+    "list_protectors": "faceveil.api",
+    "load_protector": "faceveil.api",
+    "FaceCheck": "faceveil.evaluation.check",
+    "PhotoCheck": "faceveil.evaluation.check",
+    "Protector": "faceveil.protectors.protector",
+}
+
+__all__ = [
+    "Face",
+    "FaceCheck",
+    "FaceVeilError",
+    "Gender",
+    "PhotoCheck",
+    "ProtectedFace",
+    "ProtectedPhoto",
+    "Protector",
+    "Target",
+    "__version__",
+    "check",
+    "list_protectors",
+    "load_protector",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the heavy parts of the API when they are first asked for."""
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'faceveil' has no attribute {name!r}")

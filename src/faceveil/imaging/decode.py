@@ -1,0 +1,182 @@
+"""Reading photos: by content, upright, in their own depth, with one clear line for bad ones."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
+
+from faceveil.errors import PhotoError
+from faceveil.imaging.photo import Mode, Photo
+
+MAX_PIXELS = 100_000_000
+"""Default limit of width x height, checked on the header before anything is decoded."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+_ORIENTATION = 0x0112
+_MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK"}
+_KNOWN = "expected a JPEG, PNG, WebP, BMP or TIFF photo"
+
+
+def load_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read a photo from a file.
+
+    Args:
+        path: the file; its type is read from the content, not from the name.
+        max_pixels: photos with more pixels are refused.
+
+    Raises:
+        PhotoError: if the file cannot be read, is no supported photo, is damaged, has several
+            frames, or is too large.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        kind = "a link to a file that is gone" if path.is_symlink() else "no such file"
+        raise PhotoError(f"{kind}; {_KNOWN}") from error
+    except IsADirectoryError as error:
+        raise PhotoError("a folder; expected a file") from error
+    except PermissionError as error:
+        raise PhotoError("no permission to read it; change its permissions") from error
+    except OSError as error:
+        raise PhotoError(f"cannot be read: {os.strerror(error.errno or 0)}") from error
+    return decode_photo(data, max_pixels=max_pixels)
+
+
+def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Decode a photo from bytes; see :func:`load_photo`."""
+    if not data:
+        raise PhotoError(f"empty, 0 bytes; {_KNOWN}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = _open(data, max_pixels)
+        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        metadata = _metadata(image)
+        settings = _settings(image, data, kind)
+        deep = _is_deep(image, data, kind)
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        pixels, mode = _deep_pixels(data) if deep else _pixels(image)
+    return Photo(upright(pixels, orientation), mode, kind, settings, metadata)
+
+
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Pixels turned as the EXIF orientation (1 to 8) asks; unknown values change nothing."""
+    turned = {
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.swapaxes(0, 1),
+        6: lambda p: p.swapaxes(0, 1)[:, ::-1],
+        7: lambda p: p.swapaxes(0, 1)[::-1, ::-1],
+        8: lambda p: p.swapaxes(0, 1)[::-1],
+    }.get(orientation, lambda p: p)(pixels)
+    return np.ascontiguousarray(turned)
+
+
+def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
+    try:
+        image = Image.open(io.BytesIO(data), formats=(*FORMATS, "MPO"))
+    except UnidentifiedImageError as error:
+        raise PhotoError(f"not an image; {_KNOWN}") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(
+            f"too large: {error}; expected at most {max_pixels:,} pixels; shrink it first"
+        ) from error
+    except Exception as error:  # damaged headers raise whatever the format's reader raises
+        raise PhotoError(f"damaged: {_reason(error)}; {_KNOWN}") from error
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PhotoError(
+            f"too large: {width} x {height} pixels; expected at most {max_pixels:,}; "
+            "raise --max-pixels or shrink it first"
+        )
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        raise PhotoError(
+            f"{getattr(image, 'n_frames', 2)} frames; expected a single picture; split it first"
+        )
+    return image
+
+
+def _pixels(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], Mode]:
+    try:
+        image.load()
+    except Exception as error:  # as above
+        raise PhotoError(f"damaged or truncated: {_reason(error)}; get a whole copy") from error
+    picture: Image.Image = image
+    if picture.mode in ("P", "PA", "RGBa") or "transparency" in picture.info:
+        clear = picture.mode != "P" or "transparency" in picture.info
+        picture = picture.convert("RGBA" if clear else "RGB")
+    if picture.mode not in _MODES:
+        raise PhotoError(
+            f"pixel mode {picture.mode} is not supported; expected grey, RGB, RGBA, palette or CMYK"
+        )
+    mode = cast(Mode, _MODES[picture.mode])
+    return np.array(picture.convert(mode)), mode
+
+
+def _deep_pixels(data: bytes) -> tuple[NDArray[np.uint16], Mode]:
+    """16-bit pixels through OpenCV: Pillow keeps 8 bits of 16-bit RGB."""
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise PhotoError("damaged or truncated 16-bit image; get a whole copy")
+    if pixels.ndim == 2:
+        return pixels, "L"
+    if pixels.shape[2] == 3:
+        return np.ascontiguousarray(pixels[..., ::-1]), "RGB"
+    return np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]), "RGBA"
+
+
+def _is_deep(image: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
+    if kind == "PNG":
+        return len(data) > 24 and data[24] == 16
+    if kind == "TIFF":
+        bits = getattr(image, "tag_v2", {}).get(258, (8,))
+        return max(bits if isinstance(bits, tuple) else (bits,)) == 16
+    return False
+
+
+def _settings(image: ImageFile.ImageFile, data: bytes, kind: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    if "dpi" in image.info and kind in ("JPEG", "PNG", "TIFF"):
+        settings["dpi"] = tuple(float(v) for v in image.info["dpi"])
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        settings["qtables"] = {k: list(v) for k, v in image.quantization.items()}
+        settings["subsampling"] = JpegImagePlugin.get_sampling(image)
+        settings["progressive"] = bool(image.info.get("progressive", False))
+    if kind == "TIFF":
+        settings["compression"] = image.info.get("compression", "raw")
+    if kind == "WEBP":
+        settings["lossless"] = b"VP8L" in data[:64] or (data[12:16] == b"VP8X" and b"VP8L" in data)
+    return settings
+
+
+def _metadata(image: ImageFile.ImageFile) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    try:
+        exif = image.getexif()
+        if len(exif):
+            if _ORIENTATION in exif:
+                exif[_ORIENTATION] = 1
+            found["exif"] = exif.tobytes()
+    except (ValueError, TypeError, SyntaxError, struct.error, OSError):
+        pass  # damaged EXIF is no reason to refuse a photo; it is stripped
+    for key in ("icc_profile", "xmp"):
+        value = image.info.get(key)
+        if isinstance(value, str):
+            value = value.encode()
+        if isinstance(value, bytes) and value:
+            found[key] = value
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,176 @@
+"""Finding faces: the detector's interface, and CenterFace on ONNX Runtime.
+
+CenterFace (Xu et al. 2020, MIT) gives a box, a score and five landmarks per face. Its file is
+carried by FaceVeil's wheel and described in THIRD_PARTY.md.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+
+from faceveil.errors import ModelError, OptionError
+from faceveil.runtime.onnx_dims import free_image_size
+from faceveil.runtime.session import WEIGHTS, verified_bytes
+from faceveil.types import Face, Float32Array, Uint8Array
+
+CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+_STRIDE = 4
+_MULTIPLE = 32
+_MIN_EYES = 4.0
+"""Faces whose eyes are closer than this many pixels hold nothing that could be protected."""
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds faces in a photo."""
+
+    def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
+        """All faces of an upright photo, (H, W, 3) uint8 RGB, by falling score."""
+        ...
+
+
+class CenterFace:
+    """The detector that comes with the package.
+
+    Args:
+        path: the ONNX file; the package's own where None.
+        threshold: least score of a face, in [0, 1].
+        max_side: photos whose longer side exceeds this many pixels are shrunk to it for detection.
+        min_side: photos whose longer side is below this are enlarged to it for detection.
+        threads: threads inside one operator; 0 takes all cores.
+
+    Raises:
+        ModelError: if the file is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        threshold: float = 0.5,
+        max_side: int = 960,
+        min_side: int = 320,
+        threads: int = 0,
+    ) -> None:
+        if not 0 < threshold < 1:
+            raise OptionError(f"threshold: got {threshold}; expected a value between 0 and 1")
+        self.threshold, self.max_side, self.min_side = threshold, max_side, min_side
+        file = path or WEIGHTS / "centerface.onnx"
+        model = verified_bytes(file, CENTERFACE_SHA256 if path is None else None)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(
+                free_image_size(model), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime raises its own unrelated classes
+            raise ModelError(f"{file}: not a CenterFace model ({error}); reinstall it") from error
+        self._input = self._session.get_inputs()[0].name
+
+    def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
+        """All faces by falling score; see :class:`Detector`."""
+        height, width = rgb.shape[:2]
+        longest = max(height, width)
+        scale = min(1.0, self.max_side / longest)
+        if longest < self.min_side:
+            scale = self.min_side / longest
+        new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
+        if (new_w, new_h) != (width, height):
+            method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            rgb = np.asarray(cv2.resize(rgb, (new_w, new_h), interpolation=method), np.uint8)
+        # Padding, unlike stretching to the next multiple, keeps the face's proportions.
+        padded = np.zeros((1, 3, _up(new_h), _up(new_w)), np.float32)
+        padded[0, :, :new_h, :new_w] = rgb.transpose(2, 0, 1)
+        maps = self._session.run(None, {self._input: padded})
+        boxes, landmarks, scores = _decode(*(np.asarray(m[0]) for m in maps), self.threshold)
+        back = np.array([width / new_w, height / new_h])
+        faces = []
+        for i in _suppress(boxes, scores, 0.3):
+            x0, y0, x1, y1 = (boxes[i].reshape(2, 2) * back).ravel().tolist()
+            points = ((landmarks[i] + 0.5) * back - 0.5).astype(np.float32)
+            if math.dist(points[0], points[1]) >= _MIN_EYES:
+                faces.append(Face((x0, y0, x1, y1), points, float(scores[i])))
+        return tuple(faces)
+
+
+def choose_faces(faces: tuple[Face, ...], which: str) -> tuple[Face, ...]:
+    """Those faces that the user wants.
+
+    Args:
+        faces: what the detector found, by falling score.
+        which: ``all``, ``largest`` (by box area), or numbers such as ``0,2`` counted from 0 in
+            reading order (left to right by box).
+
+    Raises:
+        OptionError: if ``which`` is none of these, or names a face that is not there.
+    """
+    if which == "all" or not faces:
+        _numbers(which)
+        return faces
+    if which == "largest":
+        return (max(faces, key=lambda f: (f.box[2] - f.box[0]) * (f.box[3] - f.box[1])),)
+    ordered = sorted(faces, key=lambda f: f.box[0])
+    numbers = _numbers(which)
+    missing = [n for n in numbers if n >= len(faces)]
+    if missing:
+        raise OptionError(
+            f"faces: got {which!r}, the photo has {len(faces)}; expected numbers from 0 "
+            f"to {len(faces) - 1}, left to right"
+        )
+    return tuple(ordered[n] for n in numbers)
+
+
+def _numbers(which: str) -> list[int]:
+    if which in ("all", "largest"):
+        return []
+    parts = which.split(",")
+    if not all(p.strip().isdecimal() for p in parts):
+        raise OptionError(f"faces: got {which!r}; expected all, largest, or numbers such as 0,2")
+    return sorted({int(p) for p in parts})
+
+
+def _up(side: int) -> int:
+    return math.ceil(side / _MULTIPLE) * _MULTIPLE
+
+
+def _decode(
+    heatmap: Float32Array,
+    size: Float32Array,
+    offset: Float32Array,
+    points: Float32Array,
+    threshold: float,
+) -> tuple[Float32Array, Float32Array, Float32Array]:
+    """Boxes (K, 4), landmarks (K, 5, 2) and scores (K,) of the cells above the threshold."""
+    rows, columns = np.nonzero(heatmap[0] > threshold)
+    scores = heatmap[0, rows, columns]
+    h, w = (np.exp(np.minimum(size[i, rows, columns], 10.0)) * _STRIDE for i in (0, 1))
+    y, x = ((i + 0.5 + offset[k, rows, columns]) * _STRIDE for k, i in enumerate((rows, columns)))
+    top, left = y - h / 2, x - w / 2
+    boxes = np.stack([left, top, left + w, top + h], axis=1)
+    relative = points[:, rows, columns].reshape(5, 2, -1)  # (5, (y, x), K)
+    landmarks = np.stack(
+        [relative[:, 1] * w + left, relative[:, 0] * h + top], axis=-1
+    ).transpose(1, 0, 2)
+    return boxes, landmarks, scores
+
+
+def _suppress(boxes: Float32Array, scores: Float32Array, overlap: float) -> list[int]:
+    """Greedy non-maximum suppression: indices of the kept boxes by falling score."""
+    order = np.argsort(-scores, kind="stable")
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    kept: list[int] = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        low = np.maximum(boxes[best, :2], boxes[rest, :2])
+        high = np.minimum(boxes[best, 2:], boxes[rest, 2:])
+        shared = np.prod(np.clip(high - low, 0, None), axis=1)
+        order = rest[shared / (area[best] + area[rest] - shared) <= overlap]
+    return kept

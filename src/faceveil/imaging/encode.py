@@ -1,0 +1,147 @@
+"""Writing photos: the format they came in, and never half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from faceveil.errors import OutputError
+from faceveil.imaging.photo import Photo
+
+_LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits"}
+_XMP_TAG = 700
+TEMPORARY = ".faceveil-tmp"
+"""Suffix of files that are being written."""
+
+
+def encode_photo(photo: Photo, *, keep_metadata: bool = False) -> bytes:
+    """Encode in the photo's own format, mode and depth.
+
+    JPEG takes the original's quantisation tables and subsampling, so that what did not change
+    loses next to nothing; WebP stays lossless where it was and takes quality 95 otherwise.
+
+    Args:
+        photo: what to write.
+        keep_metadata: keep EXIF, ICC profile and XMP; all are dropped otherwise.
+    """
+    metadata = photo.metadata if keep_metadata else {}
+    if photo.pixels.dtype == np.uint16:
+        return _encode_deep(photo)
+    options: dict[str, Any] = dict(photo.settings)
+    if photo.format == "JPEG":
+        if options.get("subsampling", 0) == -1:
+            options.pop("subsampling")
+        if "qtables" not in options:
+            options["quality"] = 95
+    elif photo.format == "WEBP":
+        options |= {"quality": 95, "method": 4, "exact": True}
+    elif photo.format == "TIFF":
+        compression = options.get("compression", "raw")
+        options["compression"] = (
+            compression if compression in _LOSSLESS_TIFF else "tiff_adobe_deflate"
+        )
+    for key in ("exif", "icc_profile"):
+        if key in metadata and photo.format != "BMP":
+            options[key] = metadata[key]
+    if "xmp" in metadata:
+        if photo.format in ("JPEG", "WEBP"):
+            options["xmp"] = metadata["xmp"]
+        elif photo.format == "PNG":
+            info = PngInfo()
+            info.add_itxt("XML:com.adobe.xmp", metadata["xmp"].decode("utf-8", "replace"))
+            options["pnginfo"] = info
+        elif photo.format == "TIFF":
+            options["tiffinfo"] = {_XMP_TAG: metadata["xmp"]}
+    buffer = io.BytesIO()
+    _as_image(photo).save(buffer, photo.format, **options)
+    return buffer.getvalue()
+
+
+def write_atomic(data: bytes, path: Path, *, overwrite: bool = False) -> None:
+    """Write a file whole or not at all.
+
+    The bytes go to a temporary file beside the final one, to the disk, and only then under the
+    final name; a crash at any moment leaves no partial file under that name.
+
+    Args:
+        data: the bytes.
+        path: the final name; its folder is made.
+        overwrite: replace a file that is already there.
+
+    Raises:
+        OutputError: if the file is there and may not be replaced, or cannot be written.
+    """
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}{TEMPORARY}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if overwrite:
+            os.replace(temporary, path)
+        else:
+            _place_new(temporary, path)
+    except FileExistsError as error:
+        raise OutputError("the output is already there; choose --existing overwrite") from error
+    except OSError as error:
+        raise OutputError(f"cannot write it: {_why(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _place_new(temporary: Path, path: Path) -> None:
+    """Give a file its name only if the name is free, without a moment in between."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists() or path.is_symlink():
+            raise FileExistsError(path) from None
+        os.replace(temporary, path)
+
+
+def _as_image(photo: Photo) -> Image.Image:
+    if photo.mode == "CMYK":
+        height, width = photo.pixels.shape[:2]
+        return Image.frombytes("CMYK", (width, height), photo.pixels.tobytes())
+    return Image.fromarray(photo.pixels)
+
+
+def _encode_deep(photo: Photo) -> bytes:
+    pixels = photo.pixels
+    if photo.mode == "RGB":
+        pixels = pixels[..., ::-1]
+    elif photo.mode == "RGBA":
+        pixels = pixels[..., [2, 1, 0, 3]]
+    done, data = cv2.imencode(f".{photo.format.lower()}", np.ascontiguousarray(pixels))
+    if not done:
+        raise OutputError(f"cannot encode 16-bit {photo.format}; convert the photo to 8 bits")
+    return data.tobytes()
+
+
+def _why(error: OSError) -> str:
+    advice = {
+        errno.ENOSPC: "the disk is full; free some space and run it again",
+        errno.EDQUOT: "the disk quota is used up; free some space and run it again",
+        errno.EACCES: "no permission; choose another --output",
+        errno.EPERM: "no permission; choose another --output",
+        errno.EROFS: "the disk is read-only; choose another --output",
+        errno.ENAMETOOLONG: "the name is too long; rename the input",
+        errno.ENOTDIR: "a part of the path is a file; choose another --output",
+        errno.EEXIST: "a part of the path is a file; choose another --output",
+        errno.EISDIR: "a folder has that name; choose another --output",
+    }
+    return advice.get(error.errno or 0, os.strerror(error.errno or 0))

@@ -1,0 +1,117 @@
+"""Putting a protected crop back: the change of luma, feathered, at the photo's own resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import cv2
+import numpy as np
+
+from faceveil.imaging.crop import region
+from faceveil.imaging.geometry import CROP_SIZE, compose, invert
+from faceveil.imaging.photo import Photo
+from faceveil.types import Float32Array, Float64Array
+
+FEATHER = 28
+"""Width of the mask's ramp in pixels of the canonical crop: an eighth of its side."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LumaPatch:
+    """A change of luma in a rectangle of a photo.
+
+    Attributes:
+        x: left border in pixels of the photo.
+        y: top border.
+        change: (h, w) float32, in units of full scale: -1 to 1.
+    """
+
+    x: int
+    y: int
+    change: Float32Array
+
+
+@cache
+def feather_mask(size: int = CROP_SIZE, ramp: int = FEATHER) -> Float32Array:
+    """(size, size) float32: 0 on the border, rising as a smoothstep to 1 inside.
+
+    Args:
+        size: side in pixels.
+        ramp: width of the rise in pixels.
+    """
+    distance = np.minimum(np.arange(size), np.arange(size)[::-1]) / ramp
+    t = np.clip(distance, 0, 1)
+    edge = (t * t * (3 - 2 * t)).astype(np.float32)
+    mask = np.outer(edge, edge)
+    mask.setflags(write=False)
+    return mask
+
+
+def luma_patch(
+    change: Float32Array, matrix: Float64Array, shape: tuple[int, ...]
+) -> LumaPatch:
+    """Bring a crop's change of luma to the photo, feathered.
+
+    Args:
+        change: (S, S) float32 in [-1, 1], in the canonical frame.
+        matrix: (2, 3) map from the photo to the crop.
+        shape: (H, W, ...) of the photo.
+
+    Returns:
+        The patch, clipped to the photo. Outside the crop the change is exactly 0.
+    """
+    size = change.shape[0]
+    x0, y0, x1, y1 = region(invert(matrix), size, shape)
+    local = compose(matrix, np.array([[1.0, 0, x0], [0, 1, y0]]))
+    masked = change * feather_mask(size)
+    scale = float(np.sqrt(abs(np.linalg.det(local[:, :2]))))
+    if scale > 1.25:
+        # Crop pixels per photo pixel: a face smaller than the crop, so low-pass before sampling.
+        masked = cv2.GaussianBlur(masked, (0, 0), 0.5 * scale, borderType=cv2.BORDER_CONSTANT)
+        masked = masked * (feather_mask(size) > 0)
+    warped = cv2.warpAffine(
+        masked,
+        local,
+        (x1 - x0, y1 - y0),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    return LumaPatch(x0, y0, np.asarray(warped, np.float32))
+
+
+def apply_patches(photo: Photo, patches: Iterable[LumaPatch]) -> Photo:
+    """The photo with the patches' changes of luma added; colour difference kept.
+
+    The same amount is added to R, G and B (so Cb and Cr stay); to grey as it is; for CMYK the inks
+    C, M and Y change so that the RGB rendition moves by that amount. Pixels whose change rounds to
+    0 stay bit-identical; alpha is never touched. Near black and white the sum saturates.
+
+    Args:
+        photo: any mode and depth.
+        patches: changes, which add up where they overlap.
+    """
+    pixels = photo.pixels.copy()
+    top = np.iinfo(pixels.dtype).max
+    for patch in patches:
+        h, w = patch.change.shape
+        part = pixels[patch.y : patch.y + h, patch.x : patch.x + w]
+        amount = patch.change * np.float32(top)
+        if photo.mode == "L":
+            part[...] = _added(part, amount, top)
+        elif photo.mode == "LA":
+            part[..., 0] = _added(part[..., 0], amount, top)
+        elif photo.mode == "CMYK":
+            # RGB = (top - ink) (top - K) / top, so an ink moves by -amount * top / (top - K).
+            light = np.maximum(top - part[..., 3].astype(np.float32), 1)
+            part[..., :3] = _added(part[..., :3], -(amount * top / light)[..., None], top)
+        else:
+            part[..., :3] = _added(part[..., :3], amount[..., None], top)
+    return replace(photo, pixels=pixels)
+
+
+def _added(values: np.ndarray, amount: Float32Array, top: int) -> np.ndarray:
+    total = np.rint(values.astype(np.float32) + amount)
+    return np.clip(total, 0, top).astype(values.dtype)

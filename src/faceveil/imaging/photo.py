@@ -1,0 +1,65 @@
+"""A decoded photo: its own pixels, and what is needed to write it back as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.errors import PhotoError
+from faceveil.types import Uint8Array
+
+Mode = Literal["L", "LA", "RGB", "RGBA", "CMYK"]
+CHANNELS: dict[str, int] = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """A photo in memory.
+
+    Attributes:
+        pixels: (H, W) for mode L, else (H, W, C); uint8 or uint16; upright.
+        mode: meaning of the channels. Palette photos become RGB or RGBA, bilevel ones L.
+        format: ``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``TIFF``.
+        settings: what the encoder needs to write the file as it was: quantisation tables,
+            subsampling, compression.
+        metadata: ``exif``, ``icc_profile`` and ``xmp`` bytes, where the file has them; the EXIF
+            orientation is reset, since the pixels are upright.
+    """
+
+    pixels: NDArray[np.uint8] | NDArray[np.uint16]
+    mode: Mode
+    format: str = "PNG"
+    settings: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, bytes] = field(default_factory=dict)
+
+
+def from_rgb(rgb: Uint8Array) -> Photo:
+    """A photo from an (H, W, 3) RGB or (H, W) grey uint8 array.
+
+    Raises:
+        PhotoError: if the array is of another shape or type, or empty.
+    """
+    good = isinstance(rgb, np.ndarray) and rgb.dtype == np.uint8 and rgb.size > 0
+    if not good or not (rgb.ndim == 2 or (rgb.ndim == 3 and rgb.shape[2] == 3)):
+        got = f"{getattr(rgb, 'dtype', type(rgb).__name__)} {getattr(rgb, 'shape', '')}"
+        raise PhotoError(f"photo: got {got}; expected uint8 of shape (H, W, 3) RGB or (H, W) grey")
+    return Photo(rgb, "L" if rgb.ndim == 2 else "RGB")
+
+
+def as_rgb(photo: Photo) -> Uint8Array:
+    """The photo as software sees it: (H, W, 3) uint8 RGB, alpha ignored."""
+    pixels = photo.pixels
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    if photo.mode == "L":
+        return np.repeat(pixels[..., None], 3, axis=2)
+    if photo.mode == "LA":
+        return np.repeat(pixels[..., :1], 3, axis=2)
+    if photo.mode == "CMYK":
+        light = 255 - pixels[..., :3].astype(np.uint16)
+        black = 255 - pixels[..., 3:].astype(np.uint16)
+        return ((light * black + 127) // 255).astype(np.uint8)
+    return np.ascontiguousarray(pixels[..., :3], dtype=np.uint8)
