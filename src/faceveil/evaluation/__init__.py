@@ -1,0 +1,1 @@
+"""What protection did, measured: metrics, protocols and the check of a photo."""

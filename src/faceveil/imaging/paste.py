@@ -75,7 +75,7 @@ def luma_patch(
         masked,
         local,
         (x1 - x0, y1 - y0),
-        flags=cv2.INTER_CUBIC,
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )

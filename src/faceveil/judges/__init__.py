@@ -1,0 +1,1 @@
+"""Black boxes that look on: gender judges and face matchers, never seen by training."""

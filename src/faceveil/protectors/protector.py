@@ -10,11 +10,22 @@ import numpy as np
 from faceveil.errors import OptionError
 from faceveil.imaging.crop import luma
 from faceveil.imaging.detect import Detector
+from faceveil.imaging.decode import MAX_PIXELS, load_photo
 from faceveil.imaging.geometry import CROP_SIZE
+from faceveil.imaging.photo import Photo, as_rgb, from_rgb
 from faceveil.protectors.base import CropProtector
 from faceveil.protectors.estimator import GenderEstimator
+from faceveil.protectors.photo import PhotoOptions, protect_photo
 from faceveil.protectors.targets import checked_strength, numeric_targets
-from faceveil.types import Target, Uint8Array
+from faceveil.types import (
+    Face,
+    Float32Array,
+    Gender,
+    ProtectedFace,
+    ProtectedPhoto,
+    Target,
+    Uint8Array,
+)
 
 
 class Protector:
@@ -40,6 +51,55 @@ class Protector:
     def name(self) -> str:
         """The method's name."""
         return self.crop_protector.name
+
+    def protect_photo(
+        self,
+        photo: Uint8Array | str | Path,
+        *,
+        faces: str | Sequence[Face] = "all",
+        gender: Gender | None = None,
+        target: Target = "opposite",
+        strength: float = 1.0,
+        seed: int = 0,
+        aligned: bool = False,
+    ) -> ProtectedPhoto:
+        """Protect the faces of one photo.
+
+        Args:
+            photo: (H, W, 3) RGB or (H, W) grey uint8 array, or the path of a file.
+            faces: ``all``, ``largest``, numbers such as ``0,2`` from left to right, or the
+                caller's own faces (box and five landmarks each).
+            gender: of all chosen faces; None to estimate each.
+            target: what they should read as, relative to their own gender.
+            strength: 0 leaves the photo as it is, 1 is the full change.
+            seed: decides ``target="random"``.
+            aligned: the photo is a square canonical crop: nothing is detected.
+
+        Returns:
+            The protected photo and what was done to each face; no faces where none was found.
+
+        Raises:
+            PhotoError: if the photo cannot be read.
+            OptionError: if an option has a bad value.
+        """
+        loaded = (
+            from_rgb(photo)
+            if isinstance(photo, np.ndarray)
+            else load_photo(Path(photo), max_pixels=MAX_PIXELS)
+        )
+        spec = faces if isinstance(faces, str) else "all"
+        options = PhotoOptions(spec, gender, target, strength, seed, aligned)
+        given = None if isinstance(faces, str) else tuple(faces)
+        done, found = self.protect_loaded(loaded, options, given)
+        return ProtectedPhoto(as_rgb(done), found)
+
+    def protect_loaded(
+        self, photo: Photo, options: PhotoOptions, given: tuple[Face, ...] | None = None
+    ) -> tuple[Photo, tuple[ProtectedFace, ...]]:
+        """Protect a decoded photo, in its own mode and depth; what the command line calls."""
+        return protect_photo(
+            photo, self.crop_protector, self.estimator, self.detector, options, given
+        )
 
     def protect_crops(
         self,
@@ -78,8 +138,8 @@ class Protector:
         return np.clip(np.rint(crops + change * 255), 0, 255).astype(np.uint8)
 
     def _genders(
-        self, genders: Sequence[int] | Uint8Array | None, grey: np.ndarray
-    ) -> np.ndarray:
+        self, genders: Sequence[int] | Uint8Array | None, grey: Float32Array
+    ) -> Float32Array:
         if genders is None:
             return (self.estimator.p_male(grey) >= 0.5).astype(np.float32)
         given = np.asarray(genders)
@@ -101,6 +161,3 @@ def _check_crops(crops: Uint8Array) -> None:
             f"crops: got {got}; expected uint8 (N, 224, 224) or (N, 224, 224, 3); "
             "for photos use protect_photo"
         )
-
-
-__all__ = ["Path", "Protector"]

@@ -1,109 +1,90 @@
-"""How well a gender judge separates men from women: pure functions of scores and labels.
+"""How well scores tell gender: pure functions of scores and labels.
 
-Scores are P(male) in [0, 1] (any monotone score works for AUC and EER); male is the positive
-class. A judge that is always wrong is as revealing as one that is always right, because 1 - p
-undoes a flip: :func:`privacy_gap` is the figure that says how much is left to read.
+Scores are P(male) or anything that grows with it; male is the positive class. Privacy is the
+distance of the AUC from one half: an AUC below it is read by 1 - p.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.metrics._roc import checked_scores, equal_error_rate, rank_auc
-from faceveil.types import Float64Array
 
 
 def auc(scores: ArrayLike, male: ArrayLike) -> float:
-    """Area under the ROC curve: P(man's score > woman's) + P(equal) / 2, in [0, 1].
+    """Area under the ROC curve: P(s_m > s_f) + P(s_m = s_f) / 2.
 
     Args:
-        scores: (N,) P(male).
-        male: (N,) 1 or True for men, 0 or False for women; both must occur.
+        scores: (N,) finite scores.
+        male: (N,) 1 male, 0 female; both must occur.
 
     Raises:
         OptionError: if a score is not finite, a class is empty, or the lengths differ.
     """
-    men, women = _by_gender(scores, male)
-    return rank_auc(men, women)
+    men, women = _split(scores, male)
+    women = np.sort(women)
+    below = np.searchsorted(women, men, "left")
+    up_to = np.searchsorted(women, men, "right")
+    return float((below + up_to).mean() / (2 * len(women)))
 
 
 def eer(scores: ArrayLike, male: ArrayLike) -> float:
-    """Equal error rate in [0, 1]: as many men read as women as women read as men.
+    """Equal error rate: where the shares of men read as women and of women read as men meet.
 
-    Above 0.5 the judge reads the opposite gender more often than not.
-
-    Args:
-        scores: (N,) P(male).
-        male: (N,) 1 or True for men, 0 or False for women; both must occur.
-
-    Raises:
-        OptionError: if a score is not finite, a class is empty, or the lengths differ.
+    Between two thresholds the curves are joined by straight lines. Above 0.5 the labels are
+    flipped.
     """
-    men, women = _by_gender(scores, male)
+    men, women = _split(scores, male)
     return equal_error_rate(men, women)
 
 
 def error_rate(scores: ArrayLike, male: ArrayLike, threshold: float = 0.5) -> float:
-    """Share of people read wrongly when a score at or above ``threshold`` reads male: [0, 1].
-
-    Args:
-        scores: (N,) P(male).
-        male: (N,) 1 or True for men, 0 or False for women; both must occur.
-        threshold: the decision threshold on P(male).
-
-    Raises:
-        OptionError: if a score is not finite, a class is empty, or the lengths differ.
-    """
-    men, women = _by_gender(scores, male)
-    wrong = np.count_nonzero(men < threshold) + np.count_nonzero(women >= threshold)
-    return float(wrong / (men.size + women.size))
+    """Share of faces on the wrong side of the threshold (at it counts as male)."""
+    men, women = _split(scores, male)
+    return float(((men < threshold).sum() + (women >= threshold).sum()) / (len(men) + len(women)))
 
 
 def balanced_accuracy(scores: ArrayLike, male: ArrayLike, threshold: float = 0.5) -> float:
-    """Mean of the share of men read male and the share of women read female: [0, 1].
-
-    Args:
-        scores: (N,) P(male).
-        male: (N,) 1 or True for men, 0 or False for women; both must occur.
-        threshold: a score at or above it reads male.
-
-    Raises:
-        OptionError: if a score is not finite, a class is empty, or the lengths differ.
-    """
-    men, women = _by_gender(scores, male)
-    return float((np.mean(men >= threshold) + np.mean(women < threshold)) / 2)
+    """Mean of the shares of men and of women that are read right."""
+    men, women = _split(scores, male)
+    return float(((men >= threshold).mean() + (women < threshold).mean()) / 2)
 
 
 def privacy_gap(scores: ArrayLike, male: ArrayLike) -> float:
-    """|AUC - 0.5| in [0, 0.5]: 0 where the judge reads nothing; a clean flip gives 0.5 again.
-
-    Args:
-        scores: (N,) P(male).
-        male: (N,) 1 or True for men, 0 or False for women; both must occur.
-
-    Raises:
-        OptionError: if a score is not finite, a class is empty, or the lengths differ.
-    """
+    """|AUC - 0.5|: 0 where the scores tell nothing, 0.5 where they tell all, flipped or not."""
     return abs(auc(scores, male) - 0.5)
 
 
-def _by_gender(scores: ArrayLike, male: ArrayLike) -> tuple[Float64Array, Float64Array]:
-    values = checked_scores(scores, "gender scores")
-    labels = np.asarray(male)
-    if labels.shape != values.shape:
+def equal_error_rate(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
+    """EER of two sets of scores, the positive ones expected higher."""
+    thresholds = np.unique(np.concatenate([positive, negative]))
+    # Error rates just below the lowest score, at each score, and above the highest.
+    missed = np.append(np.searchsorted(np.sort(positive), thresholds, "left"), len(positive))
+    passed = len(negative) - np.searchsorted(np.sort(negative), thresholds, "left")
+    fnr = missed / len(positive)
+    fpr = np.append(passed, 0) / len(negative)
+    gap = fnr - fpr  # rises from -1 to 1
+    after = int(np.argmax(gap >= 0))
+    if gap[after] == 0 or after == 0:
+        return float((fnr[after] + fpr[after]) / 2)
+    before = after - 1
+    share = -gap[before] / (gap[after] - gap[before])
+    return float(fnr[before] + share * (fnr[after] - fnr[before]))
+
+
+def _split(scores: ArrayLike, male: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values, labels = np.asarray(scores, np.float64), np.asarray(male)
+    if values.ndim != 1 or values.shape != labels.shape:
         raise OptionError(
-            f"gender labels: got shape {labels.shape} for {values.size} scores; "
-            "expected one label per score"
+            f"scores: got shapes {values.shape} and {labels.shape}; expected two equal (N,) arrays"
         )
-    if not np.isin(labels, (0, 1)).all():
-        raise OptionError("gender labels: got other values; expected 1 (male) or 0 (female)")
-    is_male = labels.astype(bool)
-    men, women = values[is_male], values[~is_male]
-    if men.size == 0 or women.size == 0:
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise OptionError(f"scores: {bad} of {len(values)} are not finite; check the judge")
+    positive = labels.astype(bool)
+    if not positive.any() or positive.all():
         raise OptionError(
-            f"gender labels: got {men.size} men and {women.size} women; expected both; "
-            "choose more people"
+            f"labels: {int(positive.sum())} male of {len(values)}; expected both genders"
         )
-    return men, women
+    return values[positive], values[~positive]

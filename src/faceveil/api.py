@@ -1,0 +1,71 @@
+"""The functions of the public API, re-exported by the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faceveil.evaluation.check import PhotoCheck, check_photos
+from faceveil.imaging.decode import load_photo
+from faceveil.imaging.detect import CenterFace, Detector
+from faceveil.imaging.photo import as_rgb
+from faceveil.protectors.estimator import GenderEstimator
+from faceveil.protectors.protector import Protector
+from faceveil.protectors.registry import build_crop_protector, list_protectors
+from faceveil.runtime.session import WEIGHTS
+from faceveil.types import Uint8Array
+
+__all__ = ["check", "list_protectors", "load_protector"]
+
+
+def load_protector(
+    name: str = "san",
+    *,
+    detector: Detector | None = None,
+    threads: int = 0,
+    weights: str | Path | None = None,
+) -> Protector:
+    """Load a protector by name.
+
+    Args:
+        name: one of :func:`list_protectors`.
+        detector: finds faces in photos; CenterFace where None.
+        threads: threads inside one operator; 0 takes all cores.
+        weights: folder of protector weights in place of the package's own.
+
+    Raises:
+        OptionError: if there is no protector of that name.
+        ModelError: if a model file is missing or damaged.
+
+    Example:
+        >>> protector = load_protector("san")  # doctest: +SKIP
+        >>> protected = protector.protect_photo("portrait.jpg")  # doctest: +SKIP
+    """
+    method = build_crop_protector(
+        name, threads=threads, weights=None if weights is None else Path(weights)
+    )
+    estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", threads)
+    return Protector(method, estimator, detector or CenterFace(threads=threads))
+
+
+def check(
+    original: Uint8Array | str | Path,
+    protected: Uint8Array | str | Path,
+    *,
+    detector: Detector | None = None,
+) -> PhotoCheck:
+    """Did it work? Compare a photo and its protected copy with the judges of the package.
+
+    Args:
+        original: (H, W, 3) RGB uint8 array, or the path of a file.
+        protected: the same photo after protection, of the same size.
+        detector: finds faces in the original; CenterFace where None.
+
+    Raises:
+        PhotoError: if a photo cannot be read.
+        OptionError: if the sizes differ.
+    """
+    before, after = (
+        p if not isinstance(p, str | Path) else as_rgb(load_photo(Path(p)))
+        for p in (original, protected)
+    )
+    return check_photos(before, after, detector or CenterFace())

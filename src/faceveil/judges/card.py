@@ -1,0 +1,166 @@
+"""The JSON card that says how an ONNX judge wants its input and what its output means.
+
+Native form (defaults in brackets)::
+
+    {"name": ..., "task": "gender" | "embedding", "role": "gender" | "matcher" | "auxiliary",
+     "model": "file.onnx", "sha256": "..." [none],
+     "source": ..., "licence": ..., "training_data": ...,
+     "input": {"size": 112, "layout": "NCHW" | "NHWC", "channels": "rgb" | "bgr" | "gray",
+               "scale": 1.0, "shift": 0.0, "stretch": false},
+     "crop": {"frame": "canonical" | "arcface" | "dlib", "zoom": 1.0, "padding": 0.0},
+     "output": {"tensor": "" (the first), "read": "column" | "softmax" | "ratio",
+                "male": 1, "female": 0},
+     "metric": "cosine" | "euclidean",
+     "threshold": {"fmr": 0.001, "cosine": 0.4}, "threshold_at_1e-2": 0.3}
+
+The input is ``pixel * scale + shift`` with pixels in 0 to 255, after a per-image stretch of the
+whole crop to 0 to 255 where ``stretch`` is true. Gender is read as ``column`` (output ``male``,
+clipped to [0, 1]), ``softmax`` over the two logits, or ``ratio`` male / (male + female). Cards that
+:mod:`faceveil.training.publish` writes beside shipped weights are understood too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from faceveil.errors import ModelError
+from faceveil.judges.base import JudgeInfo
+
+Role = Literal["gender", "matcher", "auxiliary"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What the network takes: side in pixels, axis order, channels and pixel * scale + shift."""
+
+    size: int
+    layout: str = "NCHW"
+    channels: str = "rgb"
+    scale: float = 1.0
+    shift: float = 0.0
+    stretch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CropSpec:
+    """Which part of the canonical frame it takes; see :func:`faceveil.judges.crop.crop_matrix`."""
+
+    frame: str = "arcface"
+    zoom: float = 1.0
+    padding: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """Where P(male) or the embedding is: tensor (the first where empty), rule and columns."""
+
+    tensor: str = ""
+    read: str = "column"
+    male: int = 1
+    female: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCard:
+    """Everything that :mod:`faceveil.judges.onnx_judge` needs to know; see the module's docstring.
+
+    Attributes:
+        thresholds: cosine similarity thresholds by false match rate, of matchers; may be empty.
+        metric: the matcher's native metric; embeddings are compared by cosine here all the same.
+    """
+
+    info: JudgeInfo
+    task: str
+    role: Role
+    model: str
+    sha256: str | None
+    input: InputSpec
+    crop: CropSpec
+    output: OutputSpec
+    metric: str = "cosine"
+    thresholds: Mapping[float, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> JudgeCard:
+        """Read a card.
+
+        Args:
+            data: the parsed JSON, in the native or the published form.
+
+        Raises:
+            ModelError: if a field is missing, unknown, or has a value that no judge can have.
+        """
+        name = str(data.get("name", "card without a name"))
+        try:
+            full = dict(data) if "task" in data else _from_published(data)
+            card = cls(
+                info=JudgeInfo(
+                    name=str(full["name"]),
+                    source=str(full["source"]),
+                    licence=str(full["licence"]),
+                    training_data=str(full["training_data"]),
+                ),
+                task=str(full["task"]),
+                role=full.get("role", "gender" if full["task"] == "gender" else "matcher"),
+                model=str(full.get("model", f"{name}.onnx")),
+                sha256=full.get("sha256"),
+                input=InputSpec(**full["input"]),
+                crop=CropSpec(**full["crop"]),
+                output=OutputSpec(**full.get("output", {})),
+                metric=str(full.get("metric", "cosine")),
+                thresholds=_thresholds(full),
+            )
+        except KeyError as error:
+            raise ModelError(f"card {name}: no field {error}; add it to the card") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ModelError(f"card {name}: {error}; correct the card") from error
+        _check(card)
+        return card
+
+
+def _check(card: JudgeCard) -> None:
+    choices = [
+        ("task", card.task, ("gender", "embedding")),
+        ("role", card.role, ("gender", "matcher", "auxiliary")),
+        ("input.layout", card.input.layout, ("NCHW", "NHWC")),
+        ("input.channels", card.input.channels, ("rgb", "bgr", "gray")),
+        ("crop.frame", card.crop.frame, ("canonical", "arcface", "dlib")),
+        ("output.read", card.output.read, ("column", "softmax", "ratio")),
+        ("metric", card.metric, ("cosine", "euclidean")),
+    ]
+    for where, value, allowed in choices:
+        if value not in allowed:
+            raise ModelError(
+                f"card {card.info.name}: {where} is {value!r}; expected {', '.join(allowed)}"
+            )
+    if card.input.size < 1 or card.crop.zoom <= 0 or card.crop.padding < 0:
+        raise ModelError(f"card {card.info.name}: size or zoom not above 0, or padding below 0")
+
+
+def _thresholds(full: Mapping[str, Any]) -> dict[float, float]:
+    found = {float(f): float(t) for f, t in full.get("thresholds", {}).items()}
+    for key, rate in (("threshold", 1e-3), ("threshold_at_1e-2", 1e-2)):
+        value = full.get(key)
+        if isinstance(value, Mapping):
+            found[float(value["fmr"])] = float(value["cosine"])
+        elif value is not None:
+            found[rate] = float(value)
+    return found
+
+
+def _from_published(card: Mapping[str, Any]) -> dict[str, Any]:
+    """The native form of a card written by ``training.publish``: pixels in 0 to 1, NCHW."""
+    kind = cast("str", card["kind"])
+    given = card["input"]
+    return {
+        **card,
+        "task": "gender" if kind == "gender" else "embedding",
+        "role": kind,
+        "source": card.get("source", "FaceVeil, trained by this project"),
+        "training_data": ", ".join(card["data"]),
+        "input": {"size": card["frame_px"], "channels": given["channels"], "scale": 1 / 255},
+        "crop": {"frame": "arcface" if "ArcFace" in given.get("frame", "") else "canonical"},
+        "output": {"male": 0},
+    }

@@ -1,0 +1,147 @@
+"""One photo, end to end: find, align, protect, paste back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from faceveil.errors import OptionError
+from faceveil.imaging.crop import extract_crop, luma
+from faceveil.imaging.detect import Detector, choose_faces
+from faceveil.imaging.geometry import (
+    CROP_SIZE,
+    canonical_from_landmarks,
+    canonical_template,
+    transform,
+)
+from faceveil.imaging.paste import LumaPatch, apply_patches, luma_patch
+from faceveil.imaging.photo import Photo, as_rgb
+from faceveil.protectors.base import CropProtector
+from faceveil.protectors.estimator import GenderEstimator
+from faceveil.protectors.targets import checked_strength, numeric_targets, target_names
+from faceveil.types import Face, Float32Array, Gender, ProtectedFace, Target
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoOptions:
+    """What the user wants done to each photo.
+
+    Attributes:
+        faces: ``all``, ``largest``, or numbers such as ``0,2`` from left to right.
+        gender: of all chosen faces; None to estimate each.
+        target: what they should read as, relative to their own gender.
+        strength: 0 leaves the photo as it is, 1 is the full change.
+        seed: decides ``target="random"``.
+        aligned: the photo is a square canonical crop already: nothing is detected.
+    """
+
+    faces: str = "all"
+    gender: Gender | None = None
+    target: Target = "opposite"
+    strength: float = 1.0
+    seed: int = 0
+    aligned: bool = False
+
+    def __post_init__(self) -> None:
+        checked_strength(self.strength)
+        if self.gender not in (None, "female", "male"):
+            raise OptionError(f"gender: got {self.gender!r}; expected female, male, or None")
+
+
+def protect_photo(
+    photo: Photo,
+    protector: CropProtector,
+    estimator: GenderEstimator,
+    detector: Detector,
+    options: PhotoOptions,
+    given_faces: tuple[Face, ...] | None = None,
+) -> tuple[Photo, tuple[ProtectedFace, ...]]:
+    """Protect the faces of a photo.
+
+    Args:
+        photo: the photo.
+        protector: the method.
+        estimator: reads the gender where the options do not state it.
+        detector: finds faces where none are given.
+        options: what to do.
+        given_faces: faces that the caller knows; the detector is not asked then.
+
+    Returns:
+        The protected photo (equal to the input outside the faces) and what was done to each face;
+        the photo itself and an empty tuple where there is no face.
+    """
+    rgb = as_rgb(photo)
+    if options.aligned:
+        return _protect_aligned(photo, protector, estimator, options)
+    found = detector.detect(rgb) if given_faces is None else given_faces
+    faces = choose_faces(found, options.faces)
+    if not faces:
+        return photo, ()
+    maps = [canonical_from_landmarks(face.landmarks) for face in faces]
+    crops = np.stack([extract_crop(rgb, matrix) for matrix in maps])
+    points = np.stack([transform(m, f.landmarks) for m, f in zip(maps, faces, strict=True)])
+    grey = luma(crops)
+    male, p_male = _genders(options, estimator, grey)
+    target = numeric_targets(male, options.target, crops, options.seed)
+    change = options.strength * (protector.protect(grey, male, target, points) - grey)
+    patches = [luma_patch(c, m, rgb.shape) for c, m in zip(change, maps, strict=True)]
+    return apply_patches(photo, patches), _describe(faces, options, male, p_male, target, change)
+
+
+def _protect_aligned(
+    photo: Photo, protector: CropProtector, estimator: GenderEstimator, options: PhotoOptions
+) -> tuple[Photo, tuple[ProtectedFace, ...]]:
+    """A photo that is a canonical crop: the change covers it whole, without a feather."""
+    height, width = photo.pixels.shape[:2]
+    if height != width:
+        raise OptionError(
+            f"aligned: got {width} x {height} pixels; expected a square canonical crop"
+        )
+    rgb = as_rgb(photo)
+    full = (CROP_SIZE, CROP_SIZE)
+    method = cv2.INTER_AREA if height > CROP_SIZE else cv2.INTER_CUBIC
+    crop = np.asarray(cv2.resize(rgb, full, interpolation=method), np.uint8)[None]
+    grey = luma(crop)
+    male, p_male = _genders(options, estimator, grey)
+    target = numeric_targets(male, options.target, crop, options.seed)
+    change = options.strength * (protector.protect(grey, male, target, None) - grey)
+    method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
+    own = np.asarray(cv2.resize(change[0], (width, height), interpolation=method), np.float32)
+    points = canonical_template(height).astype(np.float32)
+    face = Face((0.0, 0.0, float(width), float(height)), points)
+    done = _describe((face,), options, male, p_male, target, change)
+    return apply_patches(photo, [LumaPatch(0, 0, own)]), done
+
+
+def _genders(
+    options: PhotoOptions, estimator: GenderEstimator, grey: Float32Array
+) -> tuple[Float32Array, Float32Array | None]:
+    """1 for male and 0 for female of each face, and P(male) where it was estimated."""
+    if options.gender is not None:
+        return np.full(len(grey), options.gender == "male", np.float32), None
+    p_male = estimator.p_male(grey)
+    return (p_male >= 0.5).astype(np.float32), p_male
+
+
+def _describe(
+    faces: tuple[Face, ...],
+    options: PhotoOptions,
+    male: Float32Array,
+    p_male: Float32Array | None,
+    target: Float32Array,
+    change: Float32Array,
+) -> tuple[ProtectedFace, ...]:
+    words = target_names(target)
+    return tuple(
+        ProtectedFace(
+            face=face,
+            gender="male" if male[i] else "female",
+            gender_given=options.gender is not None,
+            p_male=None if p_male is None else float(p_male[i]),
+            target=words[i],
+            mean_change=float(np.abs(change[i]).mean()),
+        )
+        for i, face in enumerate(faces)
+    )
