@@ -113,5 +113,6 @@ def apply_patches(photo: Photo, patches: Iterable[LumaPatch]) -> Photo:
 
 
 def _added(values: np.ndarray, amount: Float32Array, top: int) -> np.ndarray:
-    total = np.rint(values.astype(np.float32) + amount)
+    # The amount is rounded, not the sum, so that all channels move by the very same step.
+    total = values.astype(np.int32) + np.rint(amount).astype(np.int32)
     return np.clip(total, 0, top).astype(values.dtype)

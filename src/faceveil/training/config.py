@@ -67,7 +67,8 @@ class SANConfig:
     frame: int = 128  # the paper's is 224
     combiner_kernel: int = 1  # the authors' code
     pretrain_loss: Literal["bce_sum", "bce_mean", "l1"] = "bce_mean"  # eq. (2), scaled by 1/pixels
-    pretrain_steps: int = 400
+    pretrain_steps: int = 1500
+    pretrain_peak: float = 3e-3  # ours; the authors' code keeps one rate
     dissimilarity: Literal["bce_sum", "bce_mean", "l1"] = "l1"  # the authors' code keeps L1
     lambda_d: float = 1.0
     lambda_d_opposite: float = 0.0  # L1 on the opposite output too; ours

@@ -129,8 +129,8 @@ def train(
 
     modules: dict[str, nn.Module] = {"san": model}
     pre = output / "pretrain"
-    loop.run(pretrain, modules, optimizer, pre, steps=config.pretrain_steps, peak=config.peak,
-             seed=config.seed)
+    loop.run(pretrain, modules, optimizer, pre, steps=config.pretrain_steps,
+             peak=config.pretrain_peak, seed=config.seed)
     if not (output / "checkpoint.safetensors").is_file():
         checkpoint.load(pre / "checkpoint.safetensors", modules)
         optimizer = torch.optim.Adam(model.parameters(), lr=config.peak, betas=(0.5, 0.99))

@@ -13,7 +13,7 @@ from faceveil.types import Float32Array
 
 
 def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
-    """The (1 - fmr) quantile of the impostor scores.
+    """The (1 - fmr) quantile of the impostor scores; above it where ties let more than fmr pass.
 
     Args:
         impostor: (N,) scores of different people; N >= 10 / fmr.
@@ -30,7 +30,12 @@ def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
         raise OptionError(
             f"impostor pairs: got {len(scores):,}; FMR {fmr:g} needs {needed:,}; use more people"
         )
-    return float(np.quantile(scores, 1 - fmr))
+    threshold = float(np.quantile(scores, 1 - fmr))
+    # Ties at the quantile (a matcher that gives few values) would let more impostors through.
+    while (scores >= threshold).sum() > fmr * len(scores) + 1e-9:
+        above = scores[scores > threshold]
+        threshold = float(above.min()) if len(above) else float(np.nextafter(threshold, np.inf))
+    return threshold
 
 
 def tmr_at_fmr(genuine: ArrayLike, impostor: ArrayLike, fmr: float) -> float:

@@ -1,0 +1,36 @@
+# Needs Python 3.11 to 3.13, make and a C library. Everything else goes into .venv and .venv-demo.
+PYTHON ?= python3
+DEMO := .venv-demo
+DEV := .venv
+
+.PHONY: demo test lint bench clean
+
+demo: $(DEMO)/.installed
+	$(DEMO)/bin/faceveil demo
+
+test: lint
+	$(DEV)/bin/python -m pytest
+
+lint: $(DEV)/.installed
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy --strict src
+
+$(DEMO)/.installed: pyproject.toml build_hook.py
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+# torch is asked for by its exact version: a plain "torch" brings gigabytes of CUDA where an index
+# offers no CPU build. Where that version cannot be had (another Python), its tests are skipped.
+$(DEV)/.installed: pyproject.toml build_hook.py
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	if $(DEV)/bin/python -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))"; then \
+	  $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 \
+	    && $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev,train]"; \
+	else echo "torch is installed under Python 3.11 only: tests of training will be skipped"; fi
+	touch $@
+
+clean:
+	rm -rf $(DEMO) $(DEV) build dist demo-output

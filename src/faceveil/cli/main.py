@@ -1,0 +1,62 @@
+"""The ``faceveil`` command: parses, hands over, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from faceveil import __version__
+from faceveil.cli import check, demo, models, protect
+from faceveil.errors import FaceVeilError, OptionError
+
+COMMANDS = (protect, check, demo, models)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, with one sub-command per module of this package."""
+    parser = argparse.ArgumentParser(
+        prog="faceveil",
+        description="Hide gender in face photos from software, keep the person recognisable.",
+    )
+    parser.add_argument("--version", action="version", version=f"faceveil {__version__}")
+    try:
+        import shtab
+
+        shtab.add_argument_to(parser, ["--print-completion"])
+    except ImportError:  # completion is a convenience: without shtab all else works
+        pass
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0 if all went well, 1 if something failed, 2 for a wrong call, 130 when interrupted.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except OptionError as error:
+        print(f"faceveil: {error}", file=sys.stderr)
+        return 2
+    except FaceVeilError as error:
+        print(f"faceveil: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("faceveil: interrupted; finished files are whole, run it again", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""``faceveil protect``: photos and folders in, protected copies out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from faceveil.errors import OptionError
+
+
+def add_parser(commands: Any) -> None:
+    """Add the sub-command."""
+    p = commands.add_parser(
+        "protect",
+        help="protect photos",
+        description="Protect the faces in photos. Folders are walked and mirrored. Exit code 0 "
+        "only if nothing failed.",
+    )
+    p.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder or glob pattern")
+    where = p.add_mutually_exclusive_group(required=True)
+    where.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the results")
+    where.add_argument("--in-place", action="store_true", help="write over the inputs")
+    p.add_argument("--method", default="san", help="protector (see: faceveil models)")
+    p.add_argument("--gender", choices=("auto", "male", "female"), default="auto",
+                   help="gender to start from; auto estimates it (default)")
+    p.add_argument("--target", choices=("opposite", "neutral", "random", "same"),
+                   default="opposite", help="what faces should read as (default: opposite)")
+    p.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="default: 1")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="decides --target random")
+    p.add_argument("--faces", default="all", metavar="all|largest|I,J",
+                   help="which faces; numbers count from 0, left to right (default: all)")
+    p.add_argument("--aligned", action="store_true",
+                   help="inputs are square canonical face crops: nothing is detected")
+    p.add_argument("--on-no-face", choices=("skip", "copy", "fail"), default="skip",
+                   help="photo without a face: write nothing (default), copy it without its "
+                   "metadata, or count it as failed")
+    p.add_argument("--existing", choices=("skip", "overwrite", "error"), default="skip",
+                   help="output already there: default skip, so that a stopped run goes on")
+    p.add_argument("--keep-metadata", action="store_true",
+                   help="keep EXIF, colour profile and XMP (stripped by default)")
+    p.add_argument("--max-pixels", type=int, default=100_000_000, metavar="N",
+                   help="refuse larger photos (default: 100,000,000)")
+    p.add_argument("--jobs", type=int, default=0, metavar="N",
+                   help="photos at the same time (default: one per core)")
+    p.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done as JSON")
+    p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    p.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, protector: Any = None) -> int:
+    """Protect; returns 0 if nothing failed, 1 otherwise.
+
+    Args:
+        arguments: the parsed command line.
+        protector: in place of the one that ``--method`` names (for tests).
+    """
+    from tqdm import tqdm
+
+    from faceveil.imaging.encode import write_atomic
+    from faceveil.protectors.photo import PhotoOptions
+    from faceveil.runtime.batch import BatchOptions, protect_files
+    from faceveil.runtime.paths import plan_jobs, shown
+    from faceveil.runtime.report import counts, summary, to_json
+
+    if arguments.jobs < 0:
+        raise OptionError(f"--jobs: got {arguments.jobs}; expected 1 or more, or 0 for all cores")
+    if arguments.max_pixels < 1:
+        raise OptionError(f"--max-pixels: got {arguments.max_pixels}; expected 1 or more")
+    gender = None if arguments.gender == "auto" else arguments.gender
+    photo = PhotoOptions(
+        arguments.faces, gender, arguments.target, arguments.strength, arguments.seed,
+        arguments.aligned,
+    )
+    options = BatchOptions(
+        photo, arguments.existing, arguments.on_no_face, arguments.keep_metadata,
+        arguments.max_pixels, arguments.in_place,
+    )
+    jobs = plan_jobs(arguments.inputs, arguments.output, in_place=arguments.in_place)
+    if not jobs:
+        raise OptionError(
+            f"{shown(' '.join(arguments.inputs))}: no photos there; expected JPEG, PNG, WebP, BMP "
+            "or TIFF files"
+        )
+    workers = min(arguments.jobs or os.cpu_count() or 1, len(jobs))
+    if protector is None:
+        from faceveil import load_protector
+
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        protector = load_protector(arguments.method, threads=threads)
+    start = time.perf_counter()
+    results = []
+    bar = tqdm(total=len(jobs), unit="photo", disable=True if arguments.quiet else None)
+    with bar:
+        for result in protect_files(jobs, protector, options, workers):
+            results.append(result)
+            bar.update()
+            if result.status in ("failed", "no_face"):
+                tqdm.write(f"{shown(result.source)}: {result.message}", file=sys.stderr)
+    if arguments.report is not None:
+        settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
+        settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
+        text = to_json(results, settings)
+        write_atomic(text.encode() + b"\n", arguments.report, overwrite=True)
+    if not arguments.quiet:
+        print(summary(results, time.perf_counter() - start), file=sys.stderr)
+    return 1 if counts(results)["failed"] else 0
