@@ -13,15 +13,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-@dataclass(frozen=True)
-class Carried:
+class Carried(NamedTuple):
     """A file from another project's wheel: where it is, where it goes, what it must be."""
 
     requirement: str

@@ -20,9 +20,15 @@ def small_graph(path, last="Relu"):
         return numpy_helper.from_array(value, name)
 
     weights = [
-        const("w", 6, 3, 3, 3), const("s", 6, low=0.5), const("b", 6), const("m", 6),
-        const("v", 6, low=0.1), const("slope", 6, 1, 1), const("dw", 6, 1, 3, 3),
-        const("fc", 4, 6 * 16), const("fcb", 4),
+        const("w", 6, 3, 3, 3),
+        const("s", 6, low=0.5),
+        const("b", 6),
+        const("m", 6),
+        const("v", 6, low=0.1),
+        const("slope", 6, 1, 1),
+        const("dw", 6, 1, 3, 3),
+        const("fc", 4, 6 * 16),
+        const("fcb", 4),
     ]
     pads, stride = {"pads": [1, 1, 1, 1]}, {"strides": [2, 2]}
     nodes = [

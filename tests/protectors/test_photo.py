@@ -22,7 +22,10 @@ def photo(seed=0, shape=(200, 180, 3)):
 
 def run(picture, protector=None, p=0.1, detector=None, **options):
     return protect_photo(
-        picture, protector or BrightenProtector(), FixedEstimator(p), detector or FixedDetector(),
+        picture,
+        protector or BrightenProtector(),
+        FixedEstimator(p),
+        detector or FixedDetector(),
         PhotoOptions(**options),
     )
 
@@ -51,9 +54,7 @@ def test_colour_difference_is_kept():
     assert np.array_equal(a[..., 0] - a[..., 1], b[..., 0] - b[..., 1])
 
 
-@pytest.mark.parametrize(
-    ("target", "expected"), [("opposite", 1), ("same", 0), ("neutral", 0.5)]
-)
+@pytest.mark.parametrize(("target", "expected"), [("opposite", 1), ("same", 0), ("neutral", 0.5)])
 def test_targets(target, expected):
     protector = BrightenProtector()
     run(photo(), protector, target=target)

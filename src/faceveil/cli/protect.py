@@ -25,27 +25,63 @@ def add_parser(commands: Any) -> None:
     where.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the results")
     where.add_argument("--in-place", action="store_true", help="write over the inputs")
     p.add_argument("--method", default="san", help="protector (see: faceveil models)")
-    p.add_argument("--gender", choices=("auto", "male", "female"), default="auto",
-                   help="gender to start from; auto estimates it (default)")
-    p.add_argument("--target", choices=("opposite", "neutral", "random", "same"),
-                   default="opposite", help="what faces should read as (default: opposite)")
+    p.add_argument(
+        "--gender",
+        choices=("auto", "male", "female"),
+        default="auto",
+        help="gender to start from; auto estimates it (default)",
+    )
+    p.add_argument(
+        "--target",
+        choices=("opposite", "neutral", "random", "same"),
+        default="opposite",
+        help="what faces should read as (default: opposite)",
+    )
     p.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="default: 1")
     p.add_argument("--seed", type=int, default=0, metavar="N", help="decides --target random")
-    p.add_argument("--faces", default="all", metavar="all|largest|I,J",
-                   help="which faces; numbers count from 0, left to right (default: all)")
-    p.add_argument("--aligned", action="store_true",
-                   help="inputs are square canonical face crops: nothing is detected")
-    p.add_argument("--on-no-face", choices=("skip", "copy", "fail"), default="skip",
-                   help="photo without a face: write nothing (default), copy it without its "
-                   "metadata, or count it as failed")
-    p.add_argument("--existing", choices=("skip", "overwrite", "error"), default="skip",
-                   help="output already there: default skip, so that a stopped run goes on")
-    p.add_argument("--keep-metadata", action="store_true",
-                   help="keep EXIF, colour profile and XMP (stripped by default)")
-    p.add_argument("--max-pixels", type=int, default=100_000_000, metavar="N",
-                   help="refuse larger photos (default: 100,000,000)")
-    p.add_argument("--jobs", type=int, default=0, metavar="N",
-                   help="photos at the same time (default: one per core)")
+    p.add_argument(
+        "--faces",
+        default="all",
+        metavar="all|largest|I,J",
+        help="which faces; numbers count from 0, left to right (default: all)",
+    )
+    p.add_argument(
+        "--aligned",
+        action="store_true",
+        help="inputs are square canonical face crops: nothing is detected",
+    )
+    p.add_argument(
+        "--on-no-face",
+        choices=("skip", "copy", "fail"),
+        default="skip",
+        help="photo without a face: write nothing (default), copy it without its "
+        "metadata, or count it as failed",
+    )
+    p.add_argument(
+        "--existing",
+        choices=("skip", "overwrite", "error"),
+        default="skip",
+        help="output already there: default skip, so that a stopped run goes on",
+    )
+    p.add_argument(
+        "--keep-metadata",
+        action="store_true",
+        help="keep EXIF, colour profile and XMP (stripped by default)",
+    )
+    p.add_argument(
+        "--max-pixels",
+        type=int,
+        default=100_000_000,
+        metavar="N",
+        help="refuse larger photos (default: 100,000,000)",
+    )
+    p.add_argument(
+        "--jobs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="photos at the same time (default: one per core)",
+    )
     p.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done as JSON")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     p.set_defaults(run=run)
@@ -72,12 +108,20 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         raise OptionError(f"--max-pixels: got {arguments.max_pixels}; expected 1 or more")
     gender = None if arguments.gender == "auto" else arguments.gender
     photo = PhotoOptions(
-        arguments.faces, gender, arguments.target, arguments.strength, arguments.seed,
+        arguments.faces,
+        gender,
+        arguments.target,
+        arguments.strength,
+        arguments.seed,
         arguments.aligned,
     )
     options = BatchOptions(
-        photo, arguments.existing, arguments.on_no_face, arguments.keep_metadata,
-        arguments.max_pixels, arguments.in_place,
+        photo,
+        arguments.existing,
+        arguments.on_no_face,
+        arguments.keep_metadata,
+        arguments.max_pixels,
+        arguments.in_place,
     )
     jobs = plan_jobs(arguments.inputs, arguments.output, in_place=arguments.in_place)
     if not jobs:

@@ -1,63 +1,24 @@
-"""Did it work on these faces? The answer for one photo, in numbers and in plain words."""
+"""Did it work on this photo? The answer in numbers and in plain words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.metrics.quality import psnr, ssim, ssim_map
-from faceveil.evaluation.protocol import as_rgb_crops, read
-from faceveil.evaluation.verdict import GenderReading, is_hidden, verdict
-from faceveil.imaging.crop import extract_crop, luma, region
+from faceveil.evaluation.face_check import FaceCheck, check_faces, finite_or_none, grey_levels
+from faceveil.evaluation.metrics.quality import psnr, ssim_map
+from faceveil.imaging.crop import extract_crop, region
 from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, invert
 from faceveil.judges.base import GenderJudge, Matcher
-from faceveil.judges.onnx_judge import OnnxMatcher
 from faceveil.judges.registry import bundled
 from faceveil.types import Face, Uint8Array
 
-
-@dataclass(frozen=True, slots=True)
-class FaceCheck:
-    """One face before and after.
-
-    Attributes:
-        p_male_before: P(male) in [0, 1] of the original, mean over the gender judges.
-        p_male_after: likewise of the protected face.
-        similarity: cosine similarity of the original and the protected face.
-        threshold: similarity from which the matcher accepts a pair, at FMR 0.1 %.
-        match: whether it still accepts the pair.
-        psnr: in dB, over the luma of the canonical crop; None where nothing changed (infinite).
-        ssim: over the luma of the canonical crop, at most 1.
-        verdict: what this means, in plain English.
-        hidden: whether every gender judge is hidden from; see
-            :func:`faceveil.evaluation.verdict.is_hidden`.
-        readings: what each gender judge says.
-    """
-
-    p_male_before: float
-    p_male_after: float
-    similarity: float
-    threshold: float
-    match: bool
-    psnr: float | None
-    ssim: float
-    verdict: str
-    hidden: bool
-    readings: tuple[GenderReading, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether the gender is hidden and the matcher still accepts the pair."""
-        return self.hidden and self.match
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**asdict(self), "passed": self.passed}
+__all__ = ["FaceCheck", "PhotoCheck", "check_faces", "check_photos"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,64 +50,6 @@ class PhotoCheck:
             for face, check in zip(self.faces, self.checks, strict=True)
         ]
         return {"passed": self.passed, "psnr": self.psnr, "ssim": self.ssim, "faces": faces}
-
-
-def check_faces(
-    original: Uint8Array,
-    protected: Uint8Array,
-    judges: Sequence[GenderJudge],
-    matcher: Matcher,
-    threshold: float | None = None,
-) -> tuple[FaceCheck, ...]:
-    """Check canonical crops.
-
-    Args:
-        original: (N, 224, 224) grey or (N, 224, 224, 3) RGB uint8.
-        protected: the same shape, in the same order.
-        judges: gender judges, at least one.
-        matcher: the face matcher.
-        threshold: cosine similarity at FMR 0.1 %; the matcher's card's where None.
-
-    Raises:
-        OptionError: if shapes differ, there is no judge, or no threshold is known.
-    """
-    if original.shape != protected.shape:
-        raise OptionError(
-            f"crops: got {original.shape} and {protected.shape}; expected equal shapes; "
-            "pass each original with its protected crop"
-        )
-    if not judges:
-        raise OptionError("judges: got none; expected at least one gender judge")
-    limit = _threshold(matcher, threshold)
-    before, after = as_rgb_crops(original), as_rgb_crops(protected)
-    if len(before) == 0:
-        return ()
-    old, new = (read(crops, judges, [matcher]) for crops in (before, after))
-    name = matcher.info.name
-    similar = (old.embeddings[name] * new.embeddings[name]).sum(axis=1)
-    checks = []
-    for i in range(len(before)):
-        readings = tuple(
-            GenderReading(judge, float(p[i]), float(new.p_male[judge][i]))
-            for judge, p in old.p_male.items()
-        )
-        grey = [_grey(before[i]), _grey(after[i])]
-        similarity = float(np.clip(similar[i], -1, 1))
-        checks.append(
-            FaceCheck(
-                p_male_before=float(np.mean([r.before for r in readings])),
-                p_male_after=float(np.mean([r.after for r in readings])),
-                similarity=similarity,
-                threshold=limit,
-                match=similarity >= limit,
-                psnr=_finite(psnr(*grey)),
-                ssim=ssim(*grey),
-                verdict=verdict(readings, similarity, limit),
-                hidden=all(is_hidden(r.before, r.after) for r in readings),
-                readings=readings,
-            )
-        )
-    return tuple(checks)
 
 
 def check_photos(
@@ -196,23 +99,12 @@ def _face_region_quality(
     # Window's reach around the faces, so that the similarity map inside is that of the whole photo.
     rows = slice(max(0, ys[0] - 5), ys[-1] + 6)
     columns = slice(max(0, xs[0] - 5), xs[-1] + 6)
-    before, after = _grey(original[rows, columns]), _grey(protected[rows, columns])
+    before, after = grey_levels(original[rows, columns]), grey_levels(protected[rows, columns])
     part = inside[rows, columns]
     noise = psnr(before[part][:, None], after[part][:, None])
     if min(part.shape) < 11:
-        return _finite(noise), None
-    return _finite(noise), float(ssim_map(before, after)[part].mean())
-
-
-def _threshold(matcher: Matcher, given: float | None) -> float:
-    if given is None and isinstance(matcher, OnnxMatcher):
-        given = matcher.threshold(1e-3)
-    if given is None:
-        raise OptionError(
-            f"threshold: matcher {matcher.info.name} states none at FMR 0.1 %; "
-            "expected a cosine similarity; pass threshold="
-        )
-    return float(given)
+        return finite_or_none(noise), None
+    return finite_or_none(noise), float(ssim_map(before, after)[part].mean())
 
 
 def _check_photo_pair(original: Uint8Array, protected: Uint8Array) -> None:
@@ -227,11 +119,3 @@ def _check_photo_pair(original: Uint8Array, protected: Uint8Array) -> None:
             f"photos: got {w0}x{h0} and {w1}x{h1}; expected equal sizes; "
             "compare a photo with its own protected copy, not resized or cropped"
         )
-
-
-def _grey(rgb: Uint8Array) -> Uint8Array:
-    return np.rint(luma(rgb) * 255).astype(np.uint8)
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

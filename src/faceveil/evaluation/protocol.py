@@ -6,13 +6,13 @@ Matchers compare an original probe with a protected gallery, never a picture wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from faceveil.errors import OptionError
+from faceveil.evaluation.measurement import GenderResult, MatcherResult, Measurement
 from faceveil.evaluation.metrics import gender, verification
 from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.imaging.geometry import CROP_SIZE
@@ -31,64 +31,6 @@ class Readings:
 
     p_male: Mapping[str, Float32Array]
     embeddings: Mapping[str, Float32Array]
-
-
-@dataclass(frozen=True, slots=True)
-class GenderResult:
-    """One gender judge before and after protection: AUC and EER, each in [0, 1]."""
-
-    judge: str
-    auc_before: float
-    auc_after: float
-    eer_before: float
-    eer_after: float
-
-
-@dataclass(frozen=True, slots=True)
-class MatcherResult:
-    """One matcher before (original-original) and after (original-protected).
-
-    Attributes:
-        tmr_before: true match rate in [0, 1] at the FMR, threshold from the same comparison.
-        tmr_after: likewise of the protected gallery, threshold from its own impostors.
-        tmr_after_fixed: at the threshold of the originals, as a matcher in use would decide.
-    """
-
-    matcher: str
-    tmr_before: float
-    tmr_after: float
-    tmr_after_fixed: float
-    eer_before: float
-    eer_after: float
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """A protector on a set of crops.
-
-    Attributes:
-        images: number of crops.
-        people: number of identities.
-        fmr: false match rate of the matchers' figures.
-        mean_change: mean absolute change over all pixels, in [0, 1] of full scale.
-        gender: one result per gender judge.
-        matchers: one result per matcher.
-    """
-
-    images: int
-    people: int
-    fmr: float
-    mean_change: float
-    gender: tuple[GenderResult, ...]
-    matchers: tuple[MatcherResult, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and dicts, with the mean EER beside the judges'."""
-        data = asdict(self)
-        for when in ("before", "after"):
-            values = [g[f"eer_{when}"] for g in data["gender"]]
-            data[f"mean_gender_eer_{when}"] = float(np.mean(values)) if values else None
-        return data
 
 
 def as_rgb_crops(crops: Uint8Array) -> Uint8Array:
@@ -199,7 +141,7 @@ def _matcher_result(
     fixed = verification.threshold_at_fmr(impostor0, fmr)
     return MatcherResult(
         matcher=name,
-        tmr_before=float(np.mean(genuine0 >= fixed)),
+        tmr_before=verification.tmr_at_fmr(genuine0, impostor0, fmr),
         tmr_after=verification.tmr_at_fmr(genuine1, impostor1, fmr),
         tmr_after_fixed=float(np.mean(genuine1 >= fixed)),
         eer_before=verification.verification_eer(genuine0, impostor0),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.protocol import Measurement
+from faceveil.evaluation.measurement import Measurement
 
 
 def render_table(measurements: Mapping[str, Measurement]) -> str:

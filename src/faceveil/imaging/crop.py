@@ -19,9 +19,7 @@ def luma(rgb: Uint8Array) -> Float32Array:
     return out
 
 
-def extract_crop(
-    rgb: NDArray[np.uint8], matrix: Float64Array, size: int = CROP_SIZE
-) -> Uint8Array:
+def extract_crop(rgb: NDArray[np.uint8], matrix: Float64Array, size: int = CROP_SIZE) -> Uint8Array:
     """Resample a face into its canonical crop.
 
     Only the face's region is touched, whatever the photo's size; a face larger than the crop is
@@ -44,7 +42,7 @@ def extract_crop(
         # Photo pixels per crop pixel: shrink by area to the crop's own resolution first.
         h, w = part.shape[:2]
         small = (max(1, round(w / shrink)), max(1, round(h / shrink)))
-        part = cv2.resize(part, small, interpolation=cv2.INTER_AREA)
+        part = np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
         sx, sy = w / small[0], h / small[1]
         local = compose(local, np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2]]))
     crop = cv2.warpAffine(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 import warnings
 from pathlib import Path
 from typing import Any, cast
@@ -59,11 +58,11 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
         warnings.simplefilter("ignore")
         image = _open(data, max_pixels)
         kind = "JPEG" if image.format == "MPO" else str(image.format)
-        metadata = _metadata(image)
-        settings = _settings(image, data, kind)
+        _load(image)  # first, since reading metadata may load a damaged image too
         deep = _is_deep(image, data, kind)
-        orientation = image.getexif().get(_ORIENTATION, 1)
         pixels, mode = _deep_pixels(data) if deep else _pixels(image)
+        settings = _settings(image, data, kind)
+        orientation, metadata = _metadata(image)
     return Photo(upright(pixels, orientation), mode, kind, settings, metadata)
 
 
@@ -83,7 +82,7 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     try:
-        image = Image.open(io.BytesIO(data), formats=(*FORMATS, "MPO"))
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise PhotoError(f"not an image; {_KNOWN}") from error
     except Image.DecompressionBombError as error:
@@ -105,11 +104,14 @@ def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     return image
 
 
-def _pixels(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], Mode]:
+def _load(image: ImageFile.ImageFile) -> None:
     try:
         image.load()
     except Exception as error:  # as above
         raise PhotoError(f"damaged or truncated: {_reason(error)}; get a whole copy") from error
+
+
+def _pixels(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], Mode]:
     picture: Image.Image = image
     if picture.mode in ("P", "PA", "RGBa") or "transparency" in picture.info:
         clear = picture.mode != "P" or "transparency" in picture.info
@@ -129,7 +131,7 @@ def _deep_pixels(data: bytes) -> tuple[NDArray[np.uint16], Mode]:
     if pixels is None or pixels.dtype != np.uint16:
         raise PhotoError("damaged or truncated 16-bit image; get a whole copy")
     if pixels.ndim == 2:
-        return pixels, "L"
+        return np.asarray(pixels, np.uint16), "L"
     if pixels.shape[2] == 3:
         return np.ascontiguousarray(pixels[..., ::-1]), "RGB"
     return np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]), "RGBA"
@@ -140,7 +142,7 @@ def _is_deep(image: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
         return len(data) > 24 and data[24] == 16
     if kind == "TIFF":
         bits = getattr(image, "tag_v2", {}).get(258, (8,))
-        return max(bits if isinstance(bits, tuple) else (bits,)) == 16
+        return bool(max(bits if isinstance(bits, tuple) else (bits,)) == 16)
     return False
 
 
@@ -159,23 +161,25 @@ def _settings(image: ImageFile.ImageFile, data: bytes, kind: str) -> dict[str, A
     return settings
 
 
-def _metadata(image: ImageFile.ImageFile) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+def _metadata(image: ImageFile.ImageFile) -> tuple[int, dict[str, bytes]]:
+    """The EXIF orientation, and what ``--keep-metadata`` keeps."""
+    orientation, found = 1, {}
     try:
         exif = image.getexif()
+        orientation = exif.get(_ORIENTATION, 1)
         if len(exif):
             if _ORIENTATION in exif:
                 exif[_ORIENTATION] = 1
             found["exif"] = exif.tobytes()
-    except (ValueError, TypeError, SyntaxError, struct.error, OSError):
-        pass  # damaged EXIF is no reason to refuse a photo; it is stripped
+    except Exception:  # damaged EXIF raises anything, and is no reason to refuse a photo
+        found.pop("exif", None)
     for key in ("icc_profile", "xmp"):
         value = image.info.get(key)
         if isinstance(value, str):
             value = value.encode()
         if isinstance(value, bytes) and value:
             found[key] = value
-    return found
+    return orientation, found
 
 
 def _reason(error: Exception) -> str:

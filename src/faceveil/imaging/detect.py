@@ -89,7 +89,8 @@ class CenterFace:
         padded = np.zeros((1, 3, _up(new_h), _up(new_w)), np.float32)
         padded[0, :, :new_h, :new_w] = rgb.transpose(2, 0, 1)
         maps = self._session.run(None, {self._input: padded})
-        boxes, landmarks, scores = _decode(*(np.asarray(m[0]) for m in maps), self.threshold)
+        heatmap, size, offset, points = (np.asarray(m[0]) for m in maps)
+        boxes, landmarks, scores = _decode(heatmap, size, offset, points, self.threshold)
         back = np.array([width / new_w, height / new_h])
         faces = []
         for i in _suppress(boxes, scores, 0.3):
@@ -155,9 +156,9 @@ def _decode(
     top, left = y - h / 2, x - w / 2
     boxes = np.stack([left, top, left + w, top + h], axis=1)
     relative = points[:, rows, columns].reshape(5, 2, -1)  # (5, (y, x), K)
-    landmarks = np.stack(
-        [relative[:, 1] * w + left, relative[:, 0] * h + top], axis=-1
-    ).transpose(1, 0, 2)
+    landmarks = np.stack([relative[:, 1] * w + left, relative[:, 0] * h + top], axis=-1).transpose(
+        1, 0, 2
+    )
     return boxes, landmarks, scores
 
 

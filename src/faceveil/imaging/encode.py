@@ -37,6 +37,13 @@ def encode_photo(photo: Photo, *, keep_metadata: bool = False) -> bytes:
     metadata = photo.metadata if keep_metadata else {}
     if photo.pixels.dtype == np.uint16:
         return _encode_deep(photo)
+    options = {**_encoder_options(photo), **_metadata_options(photo.format, metadata)}
+    buffer = io.BytesIO()
+    _as_image(photo).save(buffer, photo.format, **options)
+    return buffer.getvalue()
+
+
+def _encoder_options(photo: Photo) -> dict[str, Any]:
     options: dict[str, Any] = dict(photo.settings)
     if photo.format == "JPEG":
         if options.get("subsampling", 0) == -1:
@@ -45,26 +52,26 @@ def encode_photo(photo: Photo, *, keep_metadata: bool = False) -> bytes:
             options["quality"] = 95
     elif photo.format == "WEBP":
         options |= {"quality": 95, "method": 4, "exact": True}
-    elif photo.format == "TIFF":
-        compression = options.get("compression", "raw")
-        options["compression"] = (
-            compression if compression in _LOSSLESS_TIFF else "tiff_adobe_deflate"
-        )
-    for key in ("exif", "icc_profile"):
-        if key in metadata and photo.format != "BMP":
-            options[key] = metadata[key]
-    if "xmp" in metadata:
-        if photo.format in ("JPEG", "WEBP"):
-            options["xmp"] = metadata["xmp"]
-        elif photo.format == "PNG":
-            info = PngInfo()
-            info.add_itxt("XML:com.adobe.xmp", metadata["xmp"].decode("utf-8", "replace"))
-            options["pnginfo"] = info
-        elif photo.format == "TIFF":
-            options["tiffinfo"] = {_XMP_TAG: metadata["xmp"]}
-    buffer = io.BytesIO()
-    _as_image(photo).save(buffer, photo.format, **options)
-    return buffer.getvalue()
+    elif photo.format == "TIFF" and options.get("compression", "raw") not in _LOSSLESS_TIFF:
+        options["compression"] = "tiff_adobe_deflate"
+    return options
+
+
+def _metadata_options(kind: str, metadata: dict[str, bytes]) -> dict[str, Any]:
+    if kind == "BMP":
+        return {}  # the format has no place for any
+    options: dict[str, Any] = {k: v for k, v in metadata.items() if k != "xmp"}
+    if "xmp" not in metadata:
+        return options
+    if kind == "PNG":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", metadata["xmp"].decode("utf-8", "replace"))
+        options["pnginfo"] = info
+    elif kind == "TIFF":
+        options["tiffinfo"] = {_XMP_TAG: metadata["xmp"]}
+    else:
+        options["xmp"] = metadata["xmp"]
+    return options
 
 
 def write_atomic(data: bytes, path: Path, *, overwrite: bool = False) -> None:
@@ -84,6 +91,9 @@ def write_atomic(data: bytes, path: Path, *, overwrite: bool = False) -> None:
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write it: {_why(error)}") from error
+    try:
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()

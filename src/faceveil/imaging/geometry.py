@@ -99,9 +99,7 @@ def invert(matrix: Float64Array) -> Float64Array:
 
 def compose(outer: Float64Array, inner: Float64Array) -> Float64Array:
     """The map that applies ``inner`` first and ``outer`` second: (2, 3)."""
-    return np.column_stack(
-        [outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]]
-    )
+    return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])
 
 
 def transform(matrix: Float64Array, points: ArrayLike) -> Float64Array:

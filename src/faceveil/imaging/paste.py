@@ -49,9 +49,7 @@ def feather_mask(size: int = CROP_SIZE, ramp: int = FEATHER) -> Float32Array:
     return mask
 
 
-def luma_patch(
-    change: Float32Array, matrix: Float64Array, shape: tuple[int, ...]
-) -> LumaPatch:
+def luma_patch(change: Float32Array, matrix: Float64Array, shape: tuple[int, ...]) -> LumaPatch:
     """Bring a crop's change of luma to the photo, feathered.
 
     Args:
@@ -69,8 +67,8 @@ def luma_patch(
     scale = float(np.sqrt(abs(np.linalg.det(local[:, :2]))))
     if scale > 1.25:
         # Crop pixels per photo pixel: a face smaller than the crop, so low-pass before sampling.
-        masked = cv2.GaussianBlur(masked, (0, 0), 0.5 * scale, borderType=cv2.BORDER_CONSTANT)
-        masked = masked * (feather_mask(size) > 0)
+        blurred = cv2.GaussianBlur(masked, (0, 0), 0.5 * scale, borderType=cv2.BORDER_CONSTANT)
+        masked = np.asarray(blurred, np.float32) * (feather_mask(size) > 0)
     warped = cv2.warpAffine(
         masked,
         local,
@@ -98,7 +96,7 @@ def apply_patches(photo: Photo, patches: Iterable[LumaPatch]) -> Photo:
     for patch in patches:
         h, w = patch.change.shape
         part = pixels[patch.y : patch.y + h, patch.x : patch.x + w]
-        amount = patch.change * np.float32(top)
+        amount: Float32Array = (patch.change * float(top)).astype(np.float32)
         if photo.mode == "L":
             part[...] = _added(part, amount, top)
         elif photo.mode == "LA":
@@ -106,7 +104,8 @@ def apply_patches(photo: Photo, patches: Iterable[LumaPatch]) -> Photo:
         elif photo.mode == "CMYK":
             # RGB = (top - ink) (top - K) / top, so an ink moves by -amount * top / (top - K).
             light = np.maximum(top - part[..., 3].astype(np.float32), 1)
-            part[..., :3] = _added(part[..., :3], -(amount * top / light)[..., None], top)
+            ink = (-amount * float(top) / light).astype(np.float32)
+            part[..., :3] = _added(part[..., :3], ink[..., None], top)
         else:
             part[..., :3] = _added(part[..., :3], amount[..., None], top)
     return replace(photo, pixels=pixels)

@@ -23,17 +23,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from faceveil.errors import ModelError
 from faceveil.judges.base import JudgeInfo
+from faceveil.judges.published import native_form
 
 Role = Literal["gender", "matcher", "auxiliary"]
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """What the network takes: side in pixels, axis order, channels and pixel * scale + shift."""
+    """What the network takes: side in pixels, axis order, channels, pixel * scale + shift."""
 
     size: int
     layout: str = "NCHW"
@@ -94,7 +95,7 @@ class JudgeCard:
         """
         name = str(data.get("name", "card without a name"))
         try:
-            full = dict(data) if "task" in data else _from_published(data)
+            full = dict(data) if "task" in data else native_form(data)
             card = cls(
                 info=JudgeInfo(
                     name=str(full["name"]),
@@ -148,19 +149,3 @@ def _thresholds(full: Mapping[str, Any]) -> dict[float, float]:
         elif value is not None:
             found[rate] = float(value)
     return found
-
-
-def _from_published(card: Mapping[str, Any]) -> dict[str, Any]:
-    """The native form of a card written by ``training.publish``: pixels in 0 to 1, NCHW."""
-    kind = cast("str", card["kind"])
-    given = card["input"]
-    return {
-        **card,
-        "task": "gender" if kind == "gender" else "embedding",
-        "role": kind,
-        "source": card.get("source", "FaceVeil, trained by this project"),
-        "training_data": ", ".join(card["data"]),
-        "input": {"size": card["frame_px"], "channels": given["channels"], "scale": 1 / 255},
-        "crop": {"frame": "arcface" if "ArcFace" in given.get("frame", "") else "canonical"},
-        "output": {"male": 0},
-    }

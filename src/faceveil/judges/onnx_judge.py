@@ -13,6 +13,7 @@ from faceveil.judges.crop import crop_matrix, judge_crops
 from faceveil.runtime.session import session
 from faceveil.types import Float32Array, Uint8Array
 
+_CROP_SHAPE = (CROP_SIZE, CROP_SIZE, 3)
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -30,9 +31,7 @@ class OnnxJudge:
             no ONNX model.
     """
 
-    def __init__(
-        self, card: JudgeCard, folder: Path, *, threads: int = 0, batch: int = 32
-    ) -> None:
+    def __init__(self, card: JudgeCard, folder: Path, *, threads: int = 0, batch: int = 32) -> None:
         self.card, self.info = card, card.info
         self._batch = batch
         self._session = session(folder / card.model, card.sha256, threads)
@@ -84,10 +83,15 @@ class OnnxJudge:
             OptionError: if the crops have another shape or type.
             ModelError: if the network refuses the input that its card describes.
         """
-        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (
-            CROP_SIZE,
-            CROP_SIZE,
-            3,
+        if (
+            crops.dtype != np.uint8
+            or crops.ndim != 4
+            or crops.shape[1:]
+            != (
+                CROP_SIZE,
+                CROP_SIZE,
+                3,
+            )
         ):
             raise OptionError(
                 f"crops: got {crops.dtype} {crops.shape}; expected uint8 (N, 224, 224, 3); "

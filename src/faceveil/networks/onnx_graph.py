@@ -40,9 +40,7 @@ class OnnxGraph(nn.Module):
         self.input = next(i.name for i in graph.input if i.name not in weights)
         self.output = graph.output[0].name
         nodes = _fold_batch_norms(list(graph.node), weights)
-        self.nodes = [
-            (n.op_type, list(n.input), n.output[0], _attributes(n)) for n in nodes
-        ]
+        self.nodes = [(n.op_type, list(n.input), n.output[0], _attributes(n)) for n in nodes]
         unknown = sorted({op for op, *_ in self.nodes} - set(_OPERATORS))
         if unknown:
             raise ModelError(
@@ -63,9 +61,7 @@ class OnnxGraph(nn.Module):
         return values[self.output]
 
 
-def _fold_batch_norms(
-    nodes: list[onnx.NodeProto], weights: dict[str, Any]
-) -> list[onnx.NodeProto]:
+def _fold_batch_norms(nodes: list[onnx.NodeProto], weights: dict[str, Any]) -> list[onnx.NodeProto]:
     """Fold each BatchNormalization into the convolution that alone feeds it."""
     producers = {n.output[0]: n for n in nodes}
     uses = Counter(i for n in nodes for i in n.input)
@@ -121,7 +117,8 @@ def _gemm(x: list[Tensor], a: dict[str, Any]) -> Tensor:
     left = x[0].t() if a.get("transA", 0) else x[0]
     right = x[1].t() if a.get("transB", 0) else x[1]
     out = a.get("alpha", 1.0) * (left @ right)
-    return out + a.get("beta", 1.0) * x[2] if len(x) > 2 else out
+    full: Tensor = out + a.get("beta", 1.0) * x[2] if len(x) > 2 else out
+    return full
 
 
 _OPERATORS: dict[str, Any] = {

@@ -1,0 +1,1 @@
+"""What turns crops and photos into protected ones."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.imaging.crop import luma
-from faceveil.imaging.detect import Detector
 from faceveil.imaging.decode import MAX_PIXELS, load_photo
+from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.photo import Photo, as_rgb, from_rgb
 from faceveil.protectors.base import CropProtector
@@ -130,7 +130,8 @@ class Protector:
         _check_crops(crops)
         if len(crops) == 0:
             return crops.copy()
-        grey = crops.astype(np.float32) / 255 if crops.ndim == 3 else luma(crops)
+        grey: Float32Array
+        grey = np.asarray(crops / np.float32(255), np.float32) if crops.ndim == 3 else luma(crops)
         male = self._genders(genders, grey)
         wanted = numeric_targets(male, target, crops, seed)
         change = strength * (self.crop_protector.protect(grey, male, wanted, None) - grey)

@@ -62,4 +62,4 @@ class SANProtector:
         change = np.asarray(out)[:, 0] - small
         full = (CROP_SIZE, CROP_SIZE)
         up = np.stack([cv2.resize(x, full, interpolation=cv2.INTER_CUBIC) for x in change])
-        return np.clip(luma + up, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(luma + up, 0, 1), np.float32)

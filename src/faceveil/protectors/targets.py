@@ -48,7 +48,9 @@ def numeric_targets(
     raise OptionError(f"target: got {target!r}; expected one of {', '.join(TARGETS)}")
 
 
-def target_names(target: Sequence[float] | Float32Array) -> list[Literal["female", "male", "neutral"]]:
+def target_names(
+    target: Sequence[float] | Float32Array,
+) -> list[Literal["female", "male", "neutral"]]:
     """Words for numeric targets."""
     return ["neutral" if t == NEUTRAL else "male" if t > NEUTRAL else "female" for t in target]
 

@@ -7,13 +7,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from faceveil.runtime.batch import FileResult
+from faceveil.runtime.batch import FileResult, Status
 from faceveil.types import ProtectedFace
 
-LABELS = {"protected": "protected", "no_face": "no face", "skipped": "skipped", "failed": "failed"}
+LABELS: dict[Status, str] = {
+    "protected": "protected",
+    "no_face": "no face",
+    "skipped": "skipped",
+    "failed": "failed",
+}
 
 
-def counts(results: Sequence[FileResult]) -> dict[str, int]:
+def counts(results: Sequence[FileResult]) -> dict[Status, int]:
     """How many files ended in each status, all four named."""
     found = Counter(r.status for r in results)
     return {status: found[status] for status in LABELS}

@@ -1,0 +1,1 @@
+"""Recipes, losses and loops; needs the train extra."""

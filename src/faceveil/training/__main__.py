@@ -29,9 +29,7 @@ def main() -> None:
     elif isinstance(config, MatcherConfig):
         from faceveil.training import matcher
 
-        measured = matcher.train(
-            config, arguments.data, arguments.models, output, arguments.device
-        )
+        measured = matcher.train(config, arguments.data, arguments.models, output, arguments.device)
     else:
         from faceveil.training import san
 

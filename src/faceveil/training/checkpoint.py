@@ -31,8 +31,11 @@ def save(path: Path, step: int, modules: dict[str, nn.Module], optimizer: Optimi
             f"optimizer.{index}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()
         }
     temporary = path.with_name(f".{path.name}.tmp")
-    save_file({k: v.detach().cpu().clone() for k, v in tensors.items()}, temporary,
-              metadata={"step": str(step)})
+    save_file(
+        {k: v.detach().cpu().clone() for k, v in tensors.items()},
+        temporary,
+        metadata={"step": str(step)},
+    )
     os.replace(temporary, path)
 
 

@@ -113,7 +113,9 @@ def load_config(path: Path) -> Config:
     known = {f.name for f in fields(cls)}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise OptionError(f"{path}: unknown key {unknown[0]!r}; expected {', '.join(sorted(known))}")
+        raise OptionError(
+            f"{path}: unknown key {unknown[0]!r}; expected {', '.join(sorted(known))}"
+        )
     frozen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     try:
         return cls(**frozen)

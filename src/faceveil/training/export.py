@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import logging
@@ -34,7 +35,9 @@ def export_onnx(
         output_name: name of the one output.
         path: the ``.onnx`` file.
     """
-    network = network.eval().cpu().float().to(memory_format=torch.contiguous_format)
+    network = copy.deepcopy(network).eval().cpu().float()
+    for parameter in network.parameters():
+        parameter.data = parameter.data.contiguous()
     batch = torch.export.Dim("batch", min=1)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 from faceveil.data.packs import Pack, load_packs
 from faceveil.networks.face_resnet import FaceResNet
 from faceveil.networks.gender_cnn import GenderCNN
+from faceveil.networks.layout import channels_last
 from faceveil.training import loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import GenderConfig
@@ -61,7 +62,7 @@ def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -
     """
     torch.manual_seed(config.seed)
     pack = load_packs([data / name for name in config.data], grey=config.grey)
-    network = build(config).to(device, memory_format=torch.channels_last)
+    network = channels_last(build(config), device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=1e-2)
     # Both genders equally often, whatever the data's shares.
     sides = [torch.from_numpy(np.flatnonzero(pack.male == side)) for side in (0, 1)]
@@ -93,8 +94,15 @@ def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -
         return loss, {"loss": float(loss.detach())}
 
     network.train()
-    loop.run(step, {"network": network}, optimizer, output, steps=config.steps,
-             peak=config.peak, seed=config.seed)
+    loop.run(
+        step,
+        {"network": network},
+        optimizer,
+        output,
+        steps=config.steps,
+        peak=config.peak,
+        seed=config.seed,
+    )
     validation = load_packs([data / config.validation], grey=config.grey)
     return evaluate(network, validation, config.frame, device)
 
@@ -107,7 +115,8 @@ def evaluate(
         network.eval()
     logits = []
     with torch.no_grad():
-        for indices in torch.arange(len(pack)).split(128):
+        for start in range(0, len(pack), 128):
+            indices = torch.arange(start, min(start + 128, len(pack)))
             x = as_batch(pack.images, indices).to(device)
             if x.shape[-1] != frame:
                 x = F.interpolate(x, size=(frame, frame), mode="bilinear", antialias=True)

@@ -17,6 +17,7 @@ from torch.nn import functional as F  # noqa: N812
 from faceveil.data.packs import Pack, load_packs
 from faceveil.imaging.geometry import arcface_from_canonical, invert
 from faceveil.networks.face_resnet import FaceResNet
+from faceveil.networks.layout import channels_last
 from faceveil.training import loop
 from faceveil.training.augment import random_view, warp
 from faceveil.training.config import MatcherConfig
@@ -59,9 +60,7 @@ def train(
     pack = load_packs([data / name for name in config.data])
     teacher = Teacher(models / config.teacher)
     width = teacher(torch.zeros(1, 3, ARCFACE_SIDE, ARCFACE_SIDE)).shape[1]
-    network = FaceResNet(width, config.widths, config.blocks).to(
-        device, memory_format=torch.channels_last
-    )
+    network = channels_last(FaceResNet(width, config.widths, config.blocks), device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=1e-2)
 
     def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
@@ -81,8 +80,15 @@ def train(
         return loss, {"1-cos": float(loss.detach())}
 
     network.train()
-    loop.run(step, {"network": network}, optimizer, output, steps=config.steps,
-             peak=config.peak, seed=config.seed)
+    loop.run(
+        step,
+        {"network": network},
+        optimizer,
+        output,
+        steps=config.steps,
+        peak=config.peak,
+        seed=config.seed,
+    )
     network.eval()
     return verify(network, teacher, load_packs([data / config.validation]), device)
 
@@ -96,7 +102,8 @@ def verify(
     """
     students, teachers = [], []
     with torch.no_grad():
-        for indices in torch.arange(len(pack)).split(128):
+        for start in range(0, len(pack), 128):
+            indices = torch.arange(start, min(start + 128, len(pack)))
             x = arcface_view(as_batch(pack.images, indices))
             students.append(F.normalize(network(x.to(device)).float().cpu(), dim=1))
             teachers.append(teacher(x))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from faceveil.data.packs import load_packs, sha256_of
 from faceveil.errors import ModelError
+from faceveil.networks.layout import channels_last
 from faceveil.networks.prototypes import PrototypeSAN, mean_faces
 from faceveil.networks.san import SAN
 from faceveil.training import checkpoint, gender, loop
@@ -73,7 +74,7 @@ def train(
     pack = load_packs(paths, grey=True)
     model = build(config, prototypes).to(device)
     classifiers = [load_classifier(output.parent / name) for name in config.classifiers]
-    networks = [(c.to(device, memory_format=torch.channels_last), f) for c, f in classifiers]
+    networks = [(channels_last(c, device), f) for c, f in classifiers]
     matcher = ArcFaceMatcher(models / config.matcher, config.frame).to(device)
     labels = torch.from_numpy(pack.male)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.peak, betas=(0.5, 0.99))
@@ -129,11 +130,25 @@ def train(
 
     modules: dict[str, nn.Module] = {"san": model}
     pre = output / "pretrain"
-    loop.run(pretrain, modules, optimizer, pre, steps=config.pretrain_steps,
-             peak=config.pretrain_peak, seed=config.seed)
+    loop.run(
+        pretrain,
+        modules,
+        optimizer,
+        pre,
+        steps=config.pretrain_steps,
+        peak=config.pretrain_peak,
+        seed=config.seed,
+    )
     if not (output / "checkpoint.safetensors").is_file():
         checkpoint.load(pre / "checkpoint.safetensors", modules)
         optimizer = torch.optim.Adam(model.parameters(), lr=config.peak, betas=(0.5, 0.99))
-    terms = loop.run(adversarial, modules, optimizer, output, steps=config.steps,
-                     peak=config.peak, seed=config.seed + 1)
+    terms = loop.run(
+        adversarial,
+        modules,
+        optimizer,
+        output,
+        steps=config.steps,
+        peak=config.peak,
+        seed=config.seed + 1,
+    )
     return terms | {f"sha256 {k}": v for k, v in sha256_of(paths).items()}  # type: ignore[return-value]

@@ -1,0 +1,96 @@
+"""Finding faces on real photos, and choosing among them."""
+
+import numpy as np
+import pytest
+
+from faceveil.errors import ModelError, OptionError
+from faceveil.imaging.detect import CenterFace, _suppress, choose_faces
+from faceveil.types import Face
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return CenterFace(threads=1)
+
+
+def test_portrait(detector, portrait):
+    (face, *others) = detector.detect(portrait)
+    assert not others
+    left, right, nose, mouth_left, mouth_right = face.landmarks
+    # By eye on the portrait: the eyes near (203, 102) and (247, 105), the nose tip near (224, 126).
+    np.testing.assert_allclose(left, (203, 102), atol=4)
+    np.testing.assert_allclose(right, (247, 105), atol=4)
+    np.testing.assert_allclose(nose, (224, 126), atol=4)
+    assert left[0] < nose[0] < right[0]
+    assert mouth_left[0] < mouth_right[0]
+    assert min(mouth_left[1], mouth_right[1]) > nose[1]
+    assert face.score > 0.5
+
+
+@pytest.mark.parametrize("scale", [0.25, 0.5, 3.0])
+def test_landmarks_follow_the_photos_size(detector, portrait, scale):
+    import cv2
+
+    size = (round(512 * scale), round(512 * scale))
+    resized = np.asarray(cv2.resize(portrait, size, interpolation=cv2.INTER_AREA), np.uint8)
+    reference, (face, *_) = detector.detect(portrait)[0], detector.detect(resized)
+    np.testing.assert_allclose(face.landmarks / scale, reference.landmarks, atol=5)
+
+
+def test_shifted_photo_gives_shifted_face(detector, portrait):
+    wide = np.zeros((600, 700, 3), np.uint8)
+    wide[50:562, 150:662] = portrait
+    shifted = detector.detect(wide)[0].landmarks - [150, 50]
+    np.testing.assert_allclose(shifted, detector.detect(portrait)[0].landmarks, atol=4)
+
+
+@pytest.mark.parametrize("shape", [(300, 400, 3), (1, 1, 3), (5, 900, 3)])
+def test_empty_pictures_have_no_face(detector, shape):
+    assert detector.detect(np.full(shape, 90, np.uint8)) == ()
+
+
+def test_real_photos(detector, shared):
+    import cv2
+
+    files = sorted((shared / "data" / "lfw-raw").glob("*.jpg"))[::14]
+    found = [detector.detect(cv2.imread(str(f))[..., ::-1]) for f in files]
+    assert all(found)
+    centred = sum(any(np.abs(f.landmarks[:2].mean(0) - (125, 113)).max() < 20 for f in faces)
+                  for faces in found)  # fmt: skip
+    assert centred == len(files)
+
+
+def test_damaged_model(tmp_path):
+    path = tmp_path / "centerface.onnx"
+    with pytest.raises(ModelError, match="no such file"):
+        CenterFace(path)
+    path.write_bytes(b"\x08\x07hello")
+    with pytest.raises(ModelError, match="not a CenterFace model"):
+        CenterFace(path)
+
+
+def faces():
+    points = np.zeros((5, 2), np.float32)
+    boxes = [(50, 0, 60, 10), (0, 0, 30, 30), (80, 0, 90, 10)]
+    return tuple(Face(b, points, s) for b, s in zip(boxes, (0.9, 0.8, 0.7), strict=True))
+
+
+def test_choosing():
+    all_faces = faces()
+    middle, left, right = all_faces
+    assert choose_faces(all_faces, "all") == all_faces
+    assert choose_faces(all_faces, "largest") == (left,)
+    assert choose_faces(all_faces, "0") == (left,)
+    assert choose_faces(all_faces, "2,1") == (middle, right)
+    assert choose_faces((), "largest") == ()
+
+
+@pytest.mark.parametrize("which", ["3", "none", "-1", "1,,2", ""])
+def test_bad_choice(which):
+    with pytest.raises(OptionError, match="faces"):
+        choose_faces(faces(), which)
+
+
+def test_suppression_keeps_the_best_of_overlapping_boxes():
+    boxes = np.array([(0, 0, 10, 10), (1, 1, 11, 11), (30, 30, 40, 40)], np.float32)
+    assert _suppress(boxes, np.array([0.5, 0.9, 0.6], np.float32), 0.3) == [1, 2]
