@@ -67,7 +67,9 @@ def test_mask_is_zero_on_the_border_and_one_on_the_face():
 def test_patch_puts_the_change_where_the_face_is(scale):
     points = landmarks(scale, (60 * scale, 50 * scale), 0.2)
     shape = (round(340 * scale), round(360 * scale), 3)
-    patch = luma_patch(np.full((224, 224), 0.1, np.float32), canonical_from_landmarks(points), shape)
+    patch = luma_patch(
+        np.full((224, 224), 0.1, np.float32), canonical_from_landmarks(points), shape
+    )
     full = np.zeros(shape[:2], np.float32)
     h, w = patch.change.shape
     full[patch.y : patch.y + h, patch.x : patch.x + w] = patch.change

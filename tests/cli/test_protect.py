@@ -1,0 +1,190 @@
+"""``faceveil protect``: flags, exit codes, what is printed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from faceveil.cli import protect
+from faceveil.cli.main import build_parser, main
+from tests.protectors.fakes import FixedDetector
+from tests.runtime.test_batch import FakeProtector, bad_files, write_photo
+
+
+def call(*argv, protector=None):
+    arguments = build_parser().parse_args(["protect", *map(str, argv)])
+    return protect.run(arguments, protector or FakeProtector())
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for i, name in enumerate(("a.png", "sub/b.png")):
+        write_photo(tmp_path / "in" / name, i)
+    return tmp_path / "in"
+
+
+def test_all_well_is_zero(photos, tmp_path, capsys):
+    assert call(photos, "--output", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "sub" / "b.png").is_file()
+    seen = capsys.readouterr()
+    assert seen.out == ""
+    assert "2 photos: 2 protected, 0 no face, 0 skipped, 0 failed; 2 faces" in seen.err
+
+
+def test_one_line_per_bad_file_and_exit_code_one(photos, tmp_path, capsys):
+    bad = bad_files(photos / "bad\nname")
+    assert call(photos, "--output", tmp_path / "out") == 1
+    lines = capsys.readouterr().err.splitlines()
+    about_bad = [line for line in lines if "bad\\nname" in line]
+    assert len(about_bad) == bad
+    assert f"2 protected, 0 no face, 0 skipped, {bad} failed" in lines[-1]
+
+
+def test_missing_input_fails_but_the_rest_is_done(photos, tmp_path, capsys):
+    assert call(tmp_path / "none.jpg", photos / "a.png", "-o", tmp_path / "out") == 1
+    err = capsys.readouterr().err
+    assert "none.jpg: no such file" in err
+    assert (tmp_path / "out" / "a.png").is_file()
+
+
+def test_quiet_prints_failures_only(photos, tmp_path, capsys):
+    (photos / "empty.png").write_bytes(b"")
+    assert call(photos, "-o", tmp_path / "out", "-q") == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{photos / 'empty.png'}: empty, 0 bytes; expected a JPEG, PNG, WebP, BMP or TIFF photo"
+    ]
+
+
+def test_running_again_skips(photos, tmp_path, capsys):
+    call(photos, "-o", tmp_path / "out")
+    assert call(photos, "-o", tmp_path / "out") == 0
+    assert "2 skipped" in capsys.readouterr().err.splitlines()[-1]
+    assert call(photos, "-o", tmp_path / "out", "--existing", "error") == 1
+
+
+def test_report(photos, tmp_path):
+    file = tmp_path / "r" / "report.json"
+    call(photos, "-o", tmp_path / "out", "--report", file, "--seed", 7, "--target", "random")
+    report = json.loads(file.read_text())
+    assert report["settings"]["seed"] == 7
+    assert [f["status"] for f in report["files"]] == ["protected", "protected"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "gender", "target"),
+    [
+        ([], "male", "female"),
+        (["--gender", "female"], "female", "male"),
+        (["--target", "same"], "male", "male"),
+        (["--target", "neutral"], "male", "neutral"),
+    ],
+)
+def test_gender_and_target(photos, tmp_path, flags, gender, target):
+    file = tmp_path / "r.json"
+    call(photos / "a.png", "-o", tmp_path / "out", "--report", file, *flags)
+    (face,) = json.loads(file.read_text())["files"][0]["faces"]
+    assert (face["gender"], face["target"]) == (gender, target)
+
+
+def test_strength_zero_changes_nothing(photos, tmp_path):
+    call(photos / "a.png", "-o", tmp_path / "out", "--strength", 0)
+    with Image.open(photos / "a.png") as a, Image.open(tmp_path / "out" / "a.png") as b:
+        assert a.tobytes() == b.tobytes()
+
+
+def test_metadata_flag(tmp_path):
+    exif = Image.Exif()
+    exif[0x010F] = "Secret Camera"
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (200, 180), (90, 90, 90)).save(tmp_path / "in/a.jpg", exif=exif.tobytes())
+    call(tmp_path / "in", "-o", tmp_path / "bare")
+    call(tmp_path / "in", "-o", tmp_path / "kept", "--keep-metadata")
+    assert b"Secret" not in (tmp_path / "bare/a.jpg").read_bytes()
+    assert b"Secret" in (tmp_path / "kept/a.jpg").read_bytes()
+
+
+def test_aligned_and_max_pixels(tmp_path, capsys):
+    write_photo(tmp_path / "in" / "a.png")
+    with Image.open(tmp_path / "in" / "a.png") as image:
+        image.crop((0, 0, 128, 128)).save(tmp_path / "in" / "square.png")
+    blind = FakeProtector(FixedDetector(()))
+    assert call(tmp_path / "in", "-o", tmp_path / "out", "--aligned", protector=blind) == 1
+    assert "expected a square" in capsys.readouterr().err
+    assert (tmp_path / "out" / "square.png").is_file()
+    assert call(tmp_path / "in/a.png", "-o", tmp_path / "o2", "--max-pixels", 100) == 1
+    assert "--max-pixels" in capsys.readouterr().err
+
+
+def test_no_face_choices(photos, tmp_path):
+    blind = FakeProtector(FixedDetector(()))
+    assert call(photos, "-o", tmp_path / "1", protector=blind) == 0
+    assert not (tmp_path / "1").exists()
+    assert call(photos, "-o", tmp_path / "2", "--on-no-face", "fail", protector=blind) == 1
+    assert call(photos, "-o", tmp_path / "3", "--on-no-face", "copy", protector=blind) == 0
+    assert (tmp_path / "3" / "a.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--strength", "2"], "strength: got 2.0"),
+        (["--jobs", "-1"], "--jobs: got -1"),
+        (["--max-pixels", "0"], "--max-pixels: got 0"),
+        (["--method", "magic"], "method: got 'magic'"),
+        ([], "no photos there"),
+    ],
+)
+def test_wrong_calls_are_two(tmp_path, capsys, flags, message):
+    (tmp_path / "empty").mkdir()
+    source = tmp_path / "empty"
+    if flags:
+        source = write_photo(tmp_path / "in" / "a.png")
+    assert main(["protect", str(source), "-o", str(tmp_path / "out"), *flags]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_wrong_face_number_is_a_failure_of_that_photo(photos, tmp_path, capsys):
+    assert call(photos, "-o", tmp_path / "out", "--faces", "3") == 1
+    assert "the photo has 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [[], ["--in-place", "--output", "x"]])
+def test_output_or_in_place(photos, flags, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["protect", str(photos), *flags])
+    assert caught.value.code == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
+def test_no_permissions(tmp_path):
+    """As an ordinary user, in a process of its own where the tests run as root."""
+    for name in ("closed.png", "open.png"):
+        write_photo(tmp_path / "in" / name)
+    (tmp_path / "in" / "closed.png").chmod(0)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "sealed").mkdir(mode=0o555)
+    script = f"""
+import os, sys
+if os.geteuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+sys.path.insert(0, {str(os.getcwd())!r})
+from tests.cli.test_protect import call
+print(call({str(tmp_path / "in")!r}, "-o", {str(tmp_path / "out")!r}, "-q"))
+print(call({str(tmp_path / "in" / "open.png")!r}, "-o", {str(tmp_path / "sealed")!r}, "-q"))
+"""
+    for path in (tmp_path, *tmp_path.parents):
+        if path.stat().st_uid == os.geteuid() and path.name.startswith("pytest"):
+            path.chmod(0o755)
+    (tmp_path / "out").chmod(0o777)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    if "Permission denied" in done.stderr or "No module" in done.stderr:
+        pytest.skip("the other user cannot read the checkout or the interpreter here")
+    assert done.stdout.split() == ["1", "1"]
+    assert "closed.png: no permission to read it" in done.stderr
+    assert "open.png: cannot write it: no permission" in done.stderr
+    assert (tmp_path / "out" / "open.png").is_file()
