@@ -11,11 +11,9 @@ original probe meets the protected gallery, never the same picture. Needs the ex
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from tqdm import tqdm
+from peers import SIDE, Protect, authors_san
 
 from faceveil.data.packs import Pack, load_packs
 from faceveil.evaluation.measurement import Measurement
@@ -32,12 +30,10 @@ from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.evaluation.protocol import compare, read
 from faceveil.evaluation.table import render_table
 from faceveil.judges.registry import shared_judges
-from faceveil.runtime.session import session
-from faceveil.types import Float32Array, Uint8Array
+from faceveil.runtime.session import WEIGHTS
+from faceveil.types import Uint8Array
 
 SIDE = 224
-TRAIN = [f"celeba128-train-{i}.parquet" for i in range(4)]
-Protect = Callable[[Uint8Array, NDArray[np.uint8]], Uint8Array]
 
 
 @dataclass(frozen=True)
@@ -80,49 +76,10 @@ def canonical(images: Uint8Array) -> Uint8Array:
     return np.stack([cv2.resize(x, size, interpolation=cv2.INTER_CUBIC) for x in images])
 
 
-def mean_faces(data: Path, cache: Path) -> Float32Array:
-    """Mean female and mean male face of the training packs: (2, 3, 224, 224) RGB in [0, 1]."""
-    files = [data / name for name in TRAIN]
-    key = hashlib.sha256("".join(f"{f.name}{f.stat().st_size}" for f in files).encode())
-    path = cache / f"mean-faces-{key.hexdigest()[:12]}.npy"
-    if not path.is_file():
-        total, count = np.zeros((2, 128, 128, 3)), np.zeros(2)
-        for file in tqdm(files, desc="mean faces"):
-            pack = load_packs([file])
-            for male in (0, 1):
-                chosen = pack.images[pack.male == male]
-                total[male] += chosen.sum(axis=0, dtype=np.int64)
-                count[male] += len(chosen)
-        cache.mkdir(parents=True, exist_ok=True)
-        np.save(path, (total / count[:, None, None, None] / 255).astype(np.float32))
-    small: Float32Array = np.load(path)
-    size = (SIDE, SIDE)
-    big = [cv2.resize(face, size, interpolation=cv2.INTER_CUBIC) for face in small]
-    return np.stack(big).transpose(0, 3, 1, 2).clip(0, 1).astype(np.float32)
-
-
-def authors_san(options: Options, batch: int = 16) -> Protect:
-    """The SAN authors' released weights with the opposite prototype: the peer to beat."""
-    faces = mean_faces(options.data, options.cache)
-    net = session(options.models / "iprobe_san_autoencoder.onnx", None, options.threads)
-
-    def protect(crops: Uint8Array, male: NDArray[np.uint8]) -> Uint8Array:
-        out: list[Float32Array] = []
-        for i in tqdm(range(0, len(crops), batch), desc="authors-san"):
-            image = crops[i : i + batch, None].astype(np.float32) / 255
-            own = male[i : i + batch]
-            feed = {"image": image, "proto_same": faces[own], "proto_oppo": faces[1 - own]}
-            out.append(net.run(["rec_oppo"], feed)[0][:, 0])
-        grey = np.concatenate(out)
-        return np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8)
-
-    return protect
-
-
 def protector(name: str, options: Options) -> Protect:
     """A protector by name: ``authors-san`` or one of ``faceveil.list_protectors()``."""
     if name == "authors-san":
-        return authors_san(options)
+        return authors_san(options.data, options.models, options.cache, options.threads)
     from faceveil import load_protector
 
     ours = load_protector(name, threads=options.threads)
@@ -143,6 +100,31 @@ def measure_pack(name: str, options: Options) -> dict[str, Measurement]:
         change = mean_absolute_change(crops, protected)
         results[method] = compare(before, after, male, people, change)
     return results
+
+
+def record(method: str, found: dict[str, Any]) -> None:
+    """Put a method's results into the card of its shipped weights, if it has one."""
+    path = WEIGHTS / f"{method}.json"
+    if not path.is_file():
+        return
+    card = json.loads(path.read_text())
+    card["measured"] = {pack: summarise(results[method]) for pack, results in found.items()}
+    path.write_text(json.dumps(card, indent=1) + "\n")
+
+
+def summarise(result: dict[str, Any]) -> dict[str, Any]:
+    """A measurement in one screen: each judge's AUC, the mean EER, each matcher's TMR."""
+    gender, matchers = result["gender"], result["matchers"]
+    eer = {k: sum(g[f"eer_{k}"] for g in gender) / len(gender) for k in ("before", "after")}
+    return {
+        "images": result["images"],
+        "mean gender EER": [round(v, 3) for v in eer.values()],
+        "gender AUC": {g["judge"]: [round(g[f"auc_{k}"], 3) for k in eer] for g in gender},
+        "TMR at FMR 0.1 %": {
+            m["matcher"]: [round(m[f"tmr_{k}"], 3) for k in eer] for m in matchers
+        },
+        "mean change": round(result["mean_change"], 4),
+    }
 
 
 def main() -> None:
@@ -166,6 +148,9 @@ def main() -> None:
         "seconds": round(time.perf_counter() - start, 1),
         "packs": found,
     }
+    if options.limit is None:
+        for method in options.protectors:
+            record(method, found)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(document, indent=1) + "\n")
     print(f"\nwritten to {options.output}")
