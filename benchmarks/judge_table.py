@@ -33,8 +33,6 @@ from faceveil.judges.registry import shared_judges
 from faceveil.runtime.session import WEIGHTS
 from faceveil.types import Uint8Array
 
-SIDE = 224
-
 
 @dataclass(frozen=True)
 class Options:

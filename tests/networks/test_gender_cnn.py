@@ -33,8 +33,13 @@ def test_dropout_acts_in_training_only():
 
 
 def test_face_resnet_shape_and_gradient():
-    net = FaceResNet(16, (8, 8, 8, 8))
+    net = FaceResNet(16, (32, 32, 32, 32))
     out = net(torch.rand(2, 3, 112, 112))
     assert tuple(out.shape) == (2, 16)
     out.square().mean().backward()
     assert all(p.grad is not None for p in net.parameters())
+
+
+def test_face_resnet_refuses_widths_that_crash():
+    with pytest.raises(ValueError, match="at least 32"):
+        FaceResNet(16, (16, 32, 32, 32))

@@ -12,7 +12,7 @@ from faceveil.errors import ModelError  # noqa: E402
 from faceveil.networks.onnx_graph import OnnxGraph  # noqa: E402
 
 
-def small_graph(path, last="Relu"):
+def small_graph(path, last="Relu", side=8):
     rng = np.random.default_rng(0)
 
     def const(name, *shape, low=-1.0):
@@ -27,7 +27,7 @@ def small_graph(path, last="Relu"):
         const("v", 6, low=0.1),
         const("slope", 6, 1, 1),
         const("dw", 6, 1, 3, 3),
-        const("fc", 4, 6 * 16),
+        const("fc", 4, 6 * (side // 2) ** 2),
         const("fcb", 4),
     ]
     pads, stride = {"pads": [1, 1, 1, 1]}, {"strides": [2, 2]}
@@ -41,7 +41,7 @@ def small_graph(path, last="Relu"):
         helper.make_node("Flatten", ["r"], ["f"]),
         helper.make_node("Gemm", ["f", "fc", "fcb"], ["y"], transB=1, alpha=0.5),
     ]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 8, 8])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, side, side])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 4])
     graph = helper.make_graph(nodes, "g", [x], [y], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

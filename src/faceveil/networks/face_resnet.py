@@ -40,7 +40,7 @@ class FaceResNet(nn.Module):
 
     Args:
         outputs: width of the output: the embedding's length, or 1 for one logit.
-        widths: maps of the four stages (56, 28, 14 and 7 pixels).
+        widths: maps of the four stages (56, 28, 14 and 7 pixels); the first at least 32.
         blocks: residual blocks of each stage.
         dropout: drop probability before the last layer.
     """
@@ -53,6 +53,10 @@ class FaceResNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if widths[0] < 32:
+            # Below 16 maps in the stem, torch 2.13's channels-last convolutions on the CPU were
+            # seen to write beyond their buffers (segmentation faults, "corrupted size").
+            raise ValueError(f"widths: the first is {widths[0]}; expected at least 32")
         stem = widths[0] // 2
         self.stem = nn.Sequential(
             nn.Conv2d(3, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem)

@@ -15,6 +15,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from faceveil.data.packs import sha256_of
 from faceveil.training.config import Config
 
 TERMS = {
@@ -67,13 +68,14 @@ def export_onnx(
     path.write_bytes(model.SerializeToString())
 
 
-def write_card(weights: Path, config: Config, card: dict[str, Any]) -> None:
+def write_card(weights: Path, config: Config, card: dict[str, Any], data_folder: Path) -> None:
     """Write the card beside the weights.
 
     Args:
         weights: the exported file, whose digest and size go into the card.
         config: the recipe, kept whole.
         card: what is particular: name, kind, title, measured results.
+        data_folder: folder of the packs that the recipe names; their digests go into the card.
     """
     data = weights.read_bytes()
     terms = sorted({v for k, v in TERMS.items() if any(k in name for name in config.data)})
@@ -81,7 +83,7 @@ def write_card(weights: Path, config: Config, card: dict[str, Any]) -> None:
         "name": weights.stem,
         **card,
         "licence": "MIT for the weights as FaceVeil's own work; the data's terms below apply",
-        "data": list(config.data),
+        "data": sha256_of([data_folder / name for name in config.data]),
         "terms": terms,
         "recipe": asdict(config),
         "seed": config.seed,

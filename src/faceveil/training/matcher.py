@@ -36,7 +36,8 @@ class Teacher:
 
     def __call__(self, image: Tensor) -> Tensor:
         """(N, 3, 112, 112) RGB in [0, 1] -> (N, D)."""
-        (out,) = self.session.run(None, {self.input: (2 * image.cpu() - 1).numpy()})
+        pixels = np.ascontiguousarray((2 * image.cpu() - 1).numpy())
+        (out,) = self.session.run(None, {self.input: pixels})
         return F.normalize(torch.from_numpy(np.asarray(out)), dim=1)
 
 

@@ -98,7 +98,7 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
             "thresholds": {f: measured[f"student_threshold@{f}"] for f in ("0.01", "0.001")},
             "measured": {config.validation: measured},
         }
-    write_card(target, config, card)
+    write_card(target, config, card, data)
     return target
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from faceveil.data.packs import load_packs, sha256_of
+from faceveil.data.packs import load_packs
 from faceveil.errors import ModelError
 from faceveil.networks.layout import channels_last
 from faceveil.networks.prototypes import PrototypeSAN, mean_faces
@@ -30,7 +30,7 @@ def build(config: SANConfig, prototypes: Tensor) -> PrototypeSAN:
 
 def load_classifier(run: Path) -> tuple[nn.Module, int]:
     """A trained, frozen gender classifier from its run folder, and its frame in pixels."""
-    recipe = run.parent.parent / "recipes" / f"{run.name}.toml"
+    recipe = run / "recipe.toml"
     config = load_config(recipe)
     if not isinstance(config, GenderConfig):
         raise ModelError(f"{recipe}: kind is {config.kind!r}; expected a gender classifier")
@@ -151,4 +151,4 @@ def train(
         peak=config.peak,
         seed=config.seed + 1,
     )
-    return terms | {f"sha256 {k}": v for k, v in sha256_of(paths).items()}  # type: ignore[return-value]
+    return terms

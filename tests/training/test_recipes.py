@@ -1,0 +1,160 @@
+"""Every kind of recipe, small, from packs to published ONNX."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+pa = pytest.importorskip("pyarrow", reason="needs the train extra")
+import onnxruntime as ort  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
+
+from faceveil.training import checkpoint, gender, san  # noqa: E402
+from faceveil.training.__main__ import run_recipe  # noqa: E402
+from faceveil.training.config import load_config  # noqa: E402
+from faceveil.training.loop import step_generator  # noqa: E402
+from faceveil.training.publish import publish  # noqa: E402
+from tests.networks.test_onnx_graph import small_graph  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """24 pictures of 6 people: the men are darker, so that there is something to learn."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    images, genders, people = [], [], []
+    for i in range(24):
+        male = i % 2
+        base = rng.integers(0, 120, (16, 16, 3)) + (20 if male else 110)
+        face = cv2.resize(base.astype(np.uint8), (128, 128), interpolation=cv2.INTER_CUBIC)
+        images.append(cv2.imencode(".png", face)[1].tobytes())
+        genders.append("m" if male else "f")
+        people.append(str(i % 6))
+    table = pa.table({"image": images, "gender": genders, "identity": people})
+    pq.write_table(table, folder / "pack.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    small_graph(folder / "matcher.onnx", side=112)
+    return folder
+
+
+def recipe(folder, name, text):
+    path = folder / f"{name}.toml"
+    common = f'name = "{name}"\ndata = ["pack.parquet"]\nvalidation = "pack.parquet"\n'
+    path.write_text(common + text)
+    return path
+
+
+def small_gender(folder, name="aux"):
+    widths = "[4, 4, 4, 4, 4, 8]"
+    return recipe(folder, name, f'kind = "gender"\nwidths = {widths}\nsteps = 12\nbatch = 8\n')
+
+
+def small_san(folder, name="tiny", steps=4):
+    text = f"""kind = "san"
+matcher = "matcher.onnx"
+classifiers = ["aux"]
+pretrain_steps = 3
+steps = {steps}
+batch = 4
+"""
+    return recipe(folder, name, text)
+
+
+def test_gender_from_recipe_to_onnx(tmp_path, data, models):
+    path = small_gender(tmp_path)
+    measured = run_recipe(path, data, models, tmp_path / "runs", "cpu")
+    assert 0 <= measured["auc"] <= 1
+    onnx = publish(path, tmp_path / "runs", data, tmp_path / "weights")
+    card = json.loads(onnx.with_suffix(".json").read_text())
+    assert card["measured"]["pack.parquet"] == measured
+    assert set(card["data"]) == {"pack.parquet"}
+    network = gender.build(load_config(path))
+    checkpoint.load(tmp_path / "runs" / "aux" / "checkpoint.safetensors", {"network": network})
+    x = torch.rand(3, 1, 128, 128)
+    (out,) = ort.InferenceSession(onnx).run(None, {"image": x.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(out, torch.sigmoid(network.eval()(x)), atol=1e-5)
+
+
+def test_san_from_recipe_to_onnx_and_protector(tmp_path, data, models):
+    from faceveil.protectors.san import SANProtector
+
+    runs = tmp_path / "runs"
+    run_recipe(small_gender(tmp_path), data, models, runs, "cpu")
+    path = small_san(tmp_path)
+    measured = run_recipe(path, data, models, runs, "cpu")
+    assert {"J_D", "J_G", "J_M"} <= set(measured)
+    onnx = publish(path, runs, data, tmp_path / "weights")
+    model = san.build(load_config(path), torch.zeros(2, 3, 128, 128))
+    checkpoint.load(runs / "tiny" / "checkpoint.safetensors", {"san": model})
+    generator = torch.Generator().manual_seed(0)
+    feed = {
+        "image": torch.rand(3, 1, 128, 128, generator=generator),
+        "male": torch.tensor([1.0, 0.0, 1.0]),
+        "target": torch.tensor([0.0, 1.0, 0.5]),
+        "theta": san.random_theta(3, 1.0, generator),
+    }
+    (out,) = ort.InferenceSession(onnx).run(None, {k: v.numpy() for k, v in feed.items()})
+    with torch.no_grad():
+        np.testing.assert_allclose(out, model(*feed.values()), atol=1e-5)
+    protector = SANProtector(onnx, threads=1)
+    luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32)
+    sides = np.array([1, 0], np.float32)
+    assert protector.protect(luma, sides, 1 - sides, None).shape == luma.shape
+    assert protector.male_share == 0.5
+
+
+def test_san_resumed_is_bit_identical(tmp_path, data, models, monkeypatch):
+    """Stopped after the second of four steps, in a run of its own, then resumed."""
+    from faceveil.training import loop
+
+    runs = tmp_path / "runs"
+    run_recipe(small_gender(tmp_path), data, models, runs, "cpu")
+    straight = small_san(tmp_path, "straight")
+    run_recipe(straight, data, models, runs, "cpu")
+    stopped = small_san(tmp_path, "stopped")
+
+    class StopError(Exception):
+        pass
+
+    def stopping(seed, step):
+        if step == 2 and seed == 3:  # the adversarial phase: the recipe's seed 2, plus 1
+            raise StopError
+        return step_generator(seed, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "step_generator", stopping)
+        real_save_every = loop.run.__kwdefaults__["save_every"]
+        loop.run.__kwdefaults__["save_every"] = 1
+        with pytest.raises(StopError):
+            run_recipe(stopped, data, models, runs, "cpu")
+        loop.run.__kwdefaults__["save_every"] = real_save_every
+    run_recipe(stopped, data, models, runs, "cpu")
+    a, b = (runs / n / "checkpoint.safetensors" for n in ("straight", "stopped"))
+    assert a.read_bytes() == b.read_bytes()
+
+
+def test_matcher_recipe(tmp_path, data, models):
+    text = """kind = "matcher"
+teacher = "matcher.onnx"
+widths = [32, 32, 32, 32]
+blocks = [1, 1, 1, 1]
+steps = 3
+batch = 6
+"""
+    path = recipe(tmp_path, "student", text)
+    measured = run_recipe(path, data, models, tmp_path / "runs", "cpu")
+    assert -1 <= measured["agreement"] <= 1
+    onnx = publish(path, tmp_path / "runs", data, tmp_path / "weights")
+    x = np.random.default_rng(0).random((5, 3, 112, 112)).astype(np.float32)
+    (out,) = ort.InferenceSession(onnx).run(None, {"image": x})
+    np.testing.assert_allclose(np.linalg.norm(out, axis=1), 1, atol=1e-5)
+    card = json.loads(onnx.with_suffix(".json").read_text())
+    assert set(card["thresholds"]) == {"0.01", "0.001"}
