@@ -75,13 +75,15 @@ def canonical(images: Uint8Array) -> Uint8Array:
 
 
 def protector(name: str, options: Options) -> Protect:
-    """A protector by name: ``authors-san`` or one of ``faceveil.list_protectors()``."""
+    """``authors-san``, one of ``faceveil.list_protectors()``, or such a name with ``@STRENGTH``."""
     if name == "authors-san":
         return authors_san(options.data, options.models, options.cache, options.threads)
     from faceveil import load_protector
 
-    ours = load_protector(name, threads=options.threads)
-    return lambda crops, male: ours.protect_crops(crops, male, target="opposite")
+    method, _, strength = name.partition("@")
+    ours = load_protector(method, threads=options.threads)
+    full = float(strength or 1)
+    return lambda crops, male: ours.protect_crops(crops, male, target="opposite", strength=full)
 
 
 def measure_pack(name: str, options: Options) -> dict[str, Measurement]:

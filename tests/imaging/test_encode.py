@@ -6,7 +6,7 @@ import os
 import pytest
 
 from faceveil.errors import OutputError
-from faceveil.imaging.encode import TEMPORARY, write_atomic
+from faceveil.imaging.encode import TEMPORARY, remove_stale, write_atomic
 
 
 def names(folder):
@@ -88,3 +88,21 @@ def test_permissions_are_the_umasks(tmp_path):
     finally:
         os.umask(old)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o644
+
+
+def test_stale_temporaries_of_dead_processes_go(tmp_path):
+    import subprocess
+    import sys
+
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    dead = tmp_path / f".a.png.{done.pid}-00ff{TEMPORARY}"
+    young = tmp_path / f".b.png.{done.pid}-00ff{TEMPORARY}"
+    alive = tmp_path / f".c.png.{os.getpid()}-00ff{TEMPORARY}"
+    foreign = tmp_path / f"x{TEMPORARY}"
+    for path in (dead, young, alive, foreign):
+        path.write_bytes(b"x")
+    for path in (dead, alive, foreign):
+        os.utime(path, (1, 1))
+    remove_stale([tmp_path, tmp_path / "none"])
+    assert set(tmp_path.iterdir()) == {young, alive, foreign}

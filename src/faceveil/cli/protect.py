@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     """
     from tqdm import tqdm
 
-    from faceveil.imaging.encode import write_atomic
+    from faceveil.imaging.encode import remove_stale, write_atomic
     from faceveil.protectors.photo import PhotoOptions
     from faceveil.runtime.batch import BatchOptions, protect_files
     from faceveil.runtime.paths import plan_jobs, shown
@@ -135,6 +135,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
 
         threads = max(1, (os.cpu_count() or 1) // workers)
         protector = load_protector(arguments.method, threads=threads)
+    remove_stale({job.target.parent for job in jobs})
     start = time.perf_counter()
     results = []
     bar = tqdm(total=len(jobs), unit="photo", disable=True if arguments.quiet else None)

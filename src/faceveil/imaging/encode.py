@@ -7,6 +7,8 @@ import errno
 import io
 import os
 import secrets
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,8 @@ def write_atomic(data: bytes, path: Path, *, overwrite: bool = False) -> None:
     Raises:
         OutputError: if the file is there and may not be replaced, or cannot be written.
     """
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}{TEMPORARY}")
+    token = f"{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.name[:50]}.{token}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -109,6 +112,32 @@ def write_atomic(data: bytes, path: Path, *, overwrite: bool = False) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_stale(folders: Iterable[Path], age: float = 60.0) -> None:
+    """Remove what killed runs left: temporary files of processes that are gone.
+
+    Args:
+        folders: where to look, not below them; missing ones are passed over.
+        age: seconds since the last write; younger files may be another machine's, on a shared disk.
+    """
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for file in folder.glob(f".*{TEMPORARY}"):
+                pid = file.name.removesuffix(TEMPORARY).rsplit(".", 1)[-1].split("-")[0]
+                old = time.time() - file.stat().st_mtime > age
+                if pid.isdecimal() and old and not _alive(int(pid)):
+                    file.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _place_new(temporary: Path, path: Path) -> None:
