@@ -147,7 +147,7 @@ def _place_new(temporary: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
-        if path.exists() or path.is_symlink():
+        if os.path.lexists(path):
             raise FileExistsError(path) from None
         os.replace(temporary, path)
 

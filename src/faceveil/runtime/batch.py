@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -124,7 +125,7 @@ def _protect(
 ) -> tuple[Status, str, tuple[ProtectedFace, ...]]:
     if job.problem:
         raise FaceVeilError(job.problem)
-    if not options.in_place and options.existing != "overwrite" and _there(job.target):
+    if not options.in_place and options.existing != "overwrite" and os.path.lexists(job.target):
         if options.existing == "skip":
             return "skipped", "the output is already there", ()
         raise FaceVeilError("the output is already there; choose --existing skip or overwrite")
@@ -139,7 +140,3 @@ def _protect(
     encoded = encode_photo(done, keep_metadata=options.keep_metadata)
     write_atomic(encoded, job.target, overwrite=replace)
     return ("protected", "", faces) if faces else ("no_face", "no face found, copied", ())
-
-
-def _there(path: Path) -> bool:
-    return path.exists() or path.is_symlink()

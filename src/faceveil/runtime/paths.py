@@ -48,7 +48,7 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
     if (output is None) != in_place:
         given = "both" if in_place else "neither"
         raise OptionError(f"got {given} of --output and --in-place; expected exactly one")
-    if output is not None and output.exists() and not output.is_dir():
+    if output is not None and os.path.exists(output) and not os.path.isdir(output):
         raise OptionError(f"--output {shown(output)}: a file; expected a folder")
     jobs: list[Job] = []
     taken: dict[str, Path] = {}
@@ -84,16 +84,17 @@ def shown(path: Path | str) -> str:
 
 def _expand(name: str, output: Path | None) -> Iterator[tuple[Path, Path]]:
     path = Path(name)
-    if path.is_dir():
+    # os.path answers False where pathlib raises: in folders that may not be entered.
+    if os.path.isdir(path):
         yield from _walk(path, output)
-    elif path.exists() or path.is_symlink():
+    elif os.path.lexists(path):
         yield path, Path(path.name)
     else:
         matches = [Path(m) for m in sorted(glob.glob(name, recursive=True))]
         if not matches:
             yield path, Path(path.name)  # opening it gives the clear line, and the batch goes on
         for match in matches:
-            if match.is_dir():
+            if os.path.isdir(match):
                 yield from _walk(match, output)
             else:
                 yield match, Path(match.name)
