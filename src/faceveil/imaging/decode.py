@@ -86,8 +86,9 @@ def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     except UnidentifiedImageError as error:
         raise PhotoError(f"not an image; {_KNOWN}") from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(
-            f"too large: {error}; expected at most {max_pixels:,} pixels; shrink it first"
+        raise PhotoError(  # Pillow's own limit, which no option lifts
+            f"too large: over {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; expected at most "
+            f"{max_pixels:,}; shrink it first"
         ) from error
     except Exception as error:  # damaged headers raise whatever the format's reader raises
         raise PhotoError(f"damaged: {_reason(error)}; {_KNOWN}") from error
