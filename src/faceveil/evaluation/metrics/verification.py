@@ -34,7 +34,7 @@ def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
     # Ties at the quantile (a matcher that gives few values) would let more impostors through.
     while (scores >= threshold).sum() > fmr * len(scores) + 1e-9:
         above = scores[scores > threshold]
-        threshold = float(above.min()) if len(above) else float(np.nextafter(threshold, np.inf))
+        threshold = float(np.min(above)) if len(above) else float(np.nextafter(threshold, np.inf))
     return threshold
 
 
