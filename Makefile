@@ -3,7 +3,7 @@ PYTHON ?= python3
 DEMO := .venv-demo
 DEV := .venv
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/faceveil demo

@@ -127,6 +127,17 @@ def summarise(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def keep_others(path: Path, document: dict[str, Any]) -> None:
+    """Keep what an earlier run measured with other protectors on the very same crops."""
+    if not path.is_file():
+        return
+    old = json.loads(path.read_text())
+    if any(old[k] != document[k] for k in ("protocol", "limit", "seed", "versions")):
+        return
+    for pack, results in old["packs"].items():
+        document["packs"][pack] = results | document["packs"].get(pack, {})
+
+
 def main() -> None:
     """Parse the command line, measure, print tables, write JSON."""
     options = parse()
@@ -151,6 +162,7 @@ def main() -> None:
     if options.limit is None:
         for method in options.protectors:
             record(method, found)
+    keep_others(options.output, document)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(document, indent=1) + "\n")
     print(f"\nwritten to {options.output}")

@@ -18,7 +18,8 @@ class SANProtector:
     """Protects grey canonical crops with a SAN.
 
     The network works at its own frame (128 px for the shipped weights). What it changes there is
-    brought to 224 px and added to the crop, so that the crop's own fine detail stays.
+    brought to 224 px, smoothed, and added to the crop, so that the crop's own fine detail stays and
+    the 2x2 blocks of the network's nearest-neighbour upsampling do not show.
 
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
@@ -37,6 +38,7 @@ class SANProtector:
         self.name = str(self.card["name"])
         self.frame = int(self.card["frame_px"])
         self.male_share = float(self.card["male_share"])
+        self.smoothing = float(self.card["smoothing_px"])
         self._session = session(weights, self.card["sha256"], threads)
 
     def protect(
@@ -62,4 +64,6 @@ class SANProtector:
         change = np.asarray(out)[:, 0] - small
         full = (CROP_SIZE, CROP_SIZE)
         up = np.stack([cv2.resize(x, full, interpolation=cv2.INTER_CUBIC) for x in change])
+        if self.smoothing > 0:
+            up = np.stack([cv2.GaussianBlur(x, (0, 0), self.smoothing) for x in up])
         return np.asarray(np.clip(luma + up, 0, 1), np.float32)

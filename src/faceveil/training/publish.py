@@ -67,6 +67,7 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
             "kind": "protector",
             "title": "Semi-adversarial autoencoder (SAN, ICB 2018)",
             "frame_px": side,
+            "smoothing_px": config.smoothing,
             "male_share": round(float(pack.male.mean()), 4),
             "parameters": sum(p.numel() for p in model.parameters()),
         }

@@ -1,0 +1,66 @@
+"""A folder through ``faceveil protect``, as a user runs it: faces found, time, peak memory.
+
+``python benchmarks/folder.py PHOTO_DIR [--limit 200] [--jobs 0]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+RESULT = Path(__file__).parent / "results" / "folder.json"
+
+
+def measure(folder: Path, limit: int, jobs: int) -> dict[str, Any]:
+    """Run the command in a process of its own on the first ``limit`` photos by name."""
+    photos = sorted(str(p) for p in folder.iterdir() if p.is_file())[:limit]
+    with tempfile.TemporaryDirectory() as output:
+        report = Path(output) / "report.json"
+        command = [sys.executable, "-m", "faceveil", "protect", *photos, "-o", output, "-q"]
+        command += ["--jobs", str(jobs), "--report", str(report)]
+        start = time.perf_counter()
+        code = subprocess.run(command, check=False).returncode
+        seconds = time.perf_counter() - start
+        document = json.loads(report.read_text())
+    files = document["files"]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return {
+        "folder": folder.name,
+        "photos": len(photos),
+        "counts": document["counts"],
+        "exit_code": code,
+        "faces": sum(len(f["faces"]) for f in files),
+        "photos_without_face": sum(not f["faces"] for f in files),
+        "seconds": round(seconds, 2),
+        "milliseconds_a_photo": round(1000 * seconds / len(photos), 1),
+        "peak_memory_mb": round(peak / 1024),
+        "jobs": jobs or os.cpu_count(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def main() -> None:
+    """Parse the command line, measure, print and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--limit", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=0)
+    a = parser.parse_args()
+    found = measure(a.folder, a.limit, a.jobs)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
