@@ -30,6 +30,7 @@ from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.evaluation.protocol import compare, read
 from faceveil.evaluation.table import render_table
 from faceveil.judges.registry import shared_judges
+from faceveil.protectors.targets import DEFAULT_STRENGTH
 from faceveil.runtime.session import WEIGHTS
 from faceveil.types import Uint8Array
 
@@ -82,7 +83,7 @@ def protector(name: str, options: Options) -> Protect:
 
     method, _, strength = name.partition("@")
     ours = load_protector(method, threads=options.threads)
-    full = float(strength or 1)
+    full = float(strength or DEFAULT_STRENGTH)
     return lambda crops, male: ours.protect_crops(crops, male, target="opposite", strength=full)
 
 

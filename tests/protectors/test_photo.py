@@ -21,6 +21,7 @@ def photo(seed=0, shape=(200, 180, 3)):
 
 
 def run(picture, protector=None, p=0.1, detector=None, **options):
+    options = {"strength": 1.0, **options}
     return protect_photo(
         picture,
         protector or BrightenProtector(),

@@ -21,7 +21,7 @@ def crops(*shape):
 def test_crops_keep_shape_and_change_as_told(protector, shape):
     batch = crops(*shape)
     genders = [0, 1, 0][: len(batch)]
-    out = protector.protect_crops(batch, genders)
+    out = protector.protect_crops(batch, genders, strength=1.0)
     assert out.shape == batch.shape
     for before, after, gender in zip(batch, out, genders, strict=True):
         change = after.astype(int) - before
@@ -81,3 +81,14 @@ def test_bad_photos(protector, tmp_path):
         protector.protect_photo(tmp_path / "none.png")
     with pytest.raises(OptionError, match="target"):
         protector.protect_photo(crops(200, 180, 3), target="other")
+
+
+def test_default_strength_is_the_one_of_the_command_line(protector):
+    from faceveil.cli.main import build_parser
+    from faceveil.protectors.photo import PhotoOptions
+
+    parsed = build_parser().parse_args(["protect", "x", "-o", "y"])
+    assert parsed.strength == PhotoOptions().strength
+    batch = crops(1, 224, 224)
+    explicit = protector.protect_crops(batch, [0], strength=parsed.strength)
+    assert np.array_equal(protector.protect_crops(batch, [0]), explicit)

@@ -37,7 +37,13 @@ def add_parser(commands: Any) -> None:
         default="opposite",
         help="what faces should read as (default: opposite)",
     )
-    p.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="default: 1")
+    p.add_argument(
+        "--strength",
+        type=float,
+        default=0.8,
+        metavar="0..1",
+        help="0 changes nothing, 1 hides most and costs some matching (default: 0.8)",
+    )
     p.add_argument("--seed", type=int, default=0, metavar="N", help="decides --target random")
     p.add_argument(
         "--faces",

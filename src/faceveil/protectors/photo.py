@@ -20,7 +20,12 @@ from faceveil.imaging.paste import LumaPatch, apply_patches, luma_patch
 from faceveil.imaging.photo import Photo, as_rgb
 from faceveil.protectors.base import CropProtector
 from faceveil.protectors.estimator import GenderEstimator
-from faceveil.protectors.targets import checked_strength, numeric_targets, target_names
+from faceveil.protectors.targets import (
+    DEFAULT_STRENGTH,
+    checked_strength,
+    numeric_targets,
+    target_names,
+)
 from faceveil.types import Face, Float32Array, Gender, ProtectedFace, Target
 
 
@@ -40,7 +45,7 @@ class PhotoOptions:
     faces: str = "all"
     gender: Gender | None = None
     target: Target = "opposite"
-    strength: float = 1.0
+    strength: float = DEFAULT_STRENGTH
     seed: int = 0
     aligned: bool = False
 

@@ -16,7 +16,7 @@ from faceveil.imaging.photo import Photo, as_rgb, from_rgb
 from faceveil.protectors.base import CropProtector
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.photo import PhotoOptions, protect_photo
-from faceveil.protectors.targets import checked_strength, numeric_targets
+from faceveil.protectors.targets import DEFAULT_STRENGTH, checked_strength, numeric_targets
 from faceveil.types import (
     Face,
     Float32Array,
@@ -59,7 +59,7 @@ class Protector:
         faces: str | Sequence[Face] = "all",
         gender: Gender | None = None,
         target: Target = "opposite",
-        strength: float = 1.0,
+        strength: float = DEFAULT_STRENGTH,
         seed: int = 0,
         aligned: bool = False,
     ) -> ProtectedPhoto:
@@ -107,7 +107,7 @@ class Protector:
         genders: Sequence[int] | Uint8Array | None = None,
         *,
         target: Target = "opposite",
-        strength: float = 1.0,
+        strength: float = DEFAULT_STRENGTH,
         seed: int = 0,
     ) -> Uint8Array:
         """Protect canonical crops.

@@ -19,7 +19,8 @@ class SANProtector:
 
     The network works at its own frame (128 px for the shipped weights). What it changes there is
     brought to 224 px, smoothed, and added to the crop, so that the crop's own fine detail stays and
-    the 2x2 blocks of the network's nearest-neighbour upsampling do not show.
+    the 2x2 blocks of the network's nearest-neighbour upsampling do not show. The card's ``gain``
+    makes up for what smoothing takes away.
 
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
@@ -39,6 +40,7 @@ class SANProtector:
         self.frame = int(self.card["frame_px"])
         self.male_share = float(self.card["male_share"])
         self.smoothing = float(self.card["smoothing_px"])
+        self.gain = float(self.card["gain"])
         self._session = session(weights, self.card["sha256"], threads)
 
     def protect(
@@ -66,4 +68,4 @@ class SANProtector:
         up = np.stack([cv2.resize(x, full, interpolation=cv2.INTER_CUBIC) for x in change])
         if self.smoothing > 0:
             up = np.stack([cv2.GaussianBlur(x, (0, 0), self.smoothing) for x in up])
-        return np.asarray(np.clip(luma + up, 0, 1), np.float32)
+        return np.asarray(np.clip(luma + self.gain * up, 0, 1), np.float32)

@@ -68,6 +68,7 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
             "title": "Semi-adversarial autoencoder (SAN, ICB 2018)",
             "frame_px": side,
             "smoothing_px": config.smoothing,
+            "gain": config.gain,
             "male_share": round(float(pack.male.mean()), 4),
             "parameters": sum(p.numel() for p in model.parameters()),
         }
