@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceveil.runtime.session import read_card, session
+from faceveil.runtime.session import read_card, run_in_batches, session
 from faceveil.types import Float32Array
 
 
@@ -33,5 +33,4 @@ class GenderEstimator:
             return np.empty(0, np.float32)
         size = (self.frame, self.frame)
         small = np.stack([cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in luma])
-        (out,) = self._session.run(None, {"image": small[:, None]})
-        return np.asarray(out, dtype=np.float32)
+        return run_in_batches(self._session, {"image": small[:, None]})

@@ -10,7 +10,7 @@ import numpy as np
 from faceveil.errors import ModelError
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.prototypes import prototype_warp
-from faceveil.runtime.session import read_card, session
+from faceveil.runtime.session import read_card, run_in_batches, session
 from faceveil.types import Float32Array, Float64Array
 
 
@@ -62,8 +62,7 @@ class SANProtector:
         share = np.where(target == 0.5, self.male_share, target).astype(np.float32)
         theta = prototype_warp(landmarks, len(luma))
         feed = {"image": small[:, None], "male": male, "target": share, "theta": theta}
-        (out,) = self._session.run(None, feed)
-        change = np.asarray(out)[:, 0] - small
+        change = run_in_batches(self._session, feed)[:, 0] - small
         full = (CROP_SIZE, CROP_SIZE)
         up = np.stack([cv2.resize(x, full, interpolation=cv2.INTER_CUBIC) for x in change])
         if self.smoothing > 0:

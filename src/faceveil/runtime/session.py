@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from faceveil.errors import ModelError
+from faceveil.types import Float32Array
 
 WEIGHTS = Path(str(resources.files("faceveil"))) / "weights"
 """Folder of the models that come with the package."""
@@ -59,6 +63,27 @@ def verified_bytes(path: Path, sha256: str | None) -> bytes:
             "the file is damaged or was replaced; reinstall faceveil"
         )
     return data
+
+
+BATCH = 16
+"""Faces in one call of a network: activations of more would not fit in memory."""
+
+
+def run_in_batches(
+    session: ort.InferenceSession, feed: Mapping[str, NDArray[np.float32]]
+) -> Float32Array:
+    """The session's first output for any number of faces, at most ``BATCH`` at a time.
+
+    Args:
+        session: a session with a free batch dimension.
+        feed: inputs by name, each (N, ...) with the same N >= 1.
+    """
+    count = len(next(iter(feed.values())))
+    parts = []
+    for start in range(0, count, BATCH):
+        part = {k: v[start : start + BATCH] for k, v in feed.items()}
+        parts.append(session.run(None, part)[0])
+    return np.concatenate(parts)
 
 
 @cache
