@@ -13,7 +13,8 @@ from faceveil.types import Float32Array, Target, Uint8Array
 
 DEFAULT_STRENGTH = 0.8
 """Chosen on celeba128-val (500 images, EdgeFace and MobileFace): about the most at which neither
-does worse than with the SAN authors' own weights. Full strength hides more and costs some matching; see the table in the README."""
+does worse than with the SAN authors' own weights. Full strength hides more and costs some matching;
+see the table in the README."""
 
 NEUTRAL = 0.5
 """The numeric target of ``neutral``; 0 is female, 1 male."""
