@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,11 +26,13 @@ class Pack:
         images: (N, S, S, 3) RGB or (N, S, S) grey uint8, in the canonical frame at S pixels.
         male: (N,) float32, 1 male, 0 female.
         identity: (N,) int64 codes, or an empty array where the pack names no identities.
+        columns: what else every pack knows, by name: ``race``, ``age``, ``source``, each (N,).
     """
 
     images: Uint8Array
     male: NDArray[np.float32]
     identity: NDArray[np.int64]
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -49,6 +52,7 @@ def load_packs(paths: Sequence[Path], *, grey: bool = False) -> Pack:
     images: list[Uint8Array] = []
     male: list[NDArray[np.float32]] = []
     names: list[str] = []
+    others: dict[str, list[Any]] = {"race": [], "age": [], "source": []}
     for path in paths:
         if not path.is_file():
             raise OptionError(f"{path}: no such file; expected a Parquet pack; check --data")
@@ -66,11 +70,14 @@ def load_packs(paths: Sequence[Path], *, grey: bool = False) -> Pack:
         male.append(np.array([g == "m" for g in table["gender"].to_pylist()], np.float32))
         if "identity" in table.schema.names:
             names += table["identity"].to_pylist()
+        for name in others.keys() & set(table.schema.names):
+            others[name] += table[name].to_pylist()
     identity = np.unique(names, return_inverse=True)[1].astype(np.int64)
     total = sum(len(i) for i in images)
     if len(identity) != total:
         identity = np.empty(0, np.int64)
-    return Pack(np.concatenate(images), np.concatenate(male), identity)
+    columns = {k: np.array(v) for k, v in others.items() if len(v) == total}
+    return Pack(np.concatenate(images), np.concatenate(male), identity, columns)
 
 
 def sha256_of(paths: Sequence[Path]) -> dict[str, str]:

@@ -28,14 +28,22 @@ class PrototypeSAN(nn.Module):
     Args:
         san: the autoencoder.
         prototypes: (2, 3, S, S) female and male mean face in [0, 1].
+        smoothing: sigma of the Gaussian that smooths the change from input to output, in pixels of
+            S; 0 leaves the output as it is, with the 2x2 blocks of nearest-neighbour upsampling.
     """
 
     prototypes: Tensor
     grid: Tensor
+    kernel: Tensor
 
-    def __init__(self, san: SAN, prototypes: Tensor) -> None:
+    def __init__(self, san: SAN, prototypes: Tensor, smoothing: float = 0.0) -> None:
         super().__init__()
         self.san = san
+        self.smoothing = smoothing
+        if smoothing > 0:
+            offsets = torch.arange(-(reach := max(1, round(3 * smoothing))), reach + 1)
+            taps = torch.exp(-0.5 * (offsets / smoothing) ** 2)
+            self.register_buffer("kernel", (taps / taps.sum()).view(1, 1, 1, -1), persistent=False)
         self.register_buffer("prototypes", prototypes)
         side = prototypes.shape[-1]
         centre = (torch.arange(side) + 0.5) * 2 / side - 1
@@ -72,5 +80,14 @@ class PrototypeSAN(nn.Module):
             (N, 1, S, S) in (0, 1).
         """
         same, wanted = self.prototype(male, theta), self.prototype(target, theta)
-        out: Tensor = self.san(image, same, wanted)
-        return out
+        return self.smoothed(image, self.san(image, same, wanted))
+
+    def smoothed(self, image: Tensor, output: Tensor) -> Tensor:
+        """The output with its change smoothed: image + Gaussian(output - image), in [0, 1]."""
+        if self.smoothing == 0:
+            return output
+        reach = self.kernel.shape[-1] // 2
+        kernel = self.kernel.to(output.dtype)
+        change = F.pad(output - image, (reach, reach, reach, reach), mode="replicate")
+        change = F.conv2d(F.conv2d(change, kernel), kernel.transpose(2, 3))
+        return (image + change).clamp(0, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from faceveil.training.config import GenderConfig, MatcherConfig, load_config
+from faceveil.training.config import GenderConfig, MatcherConfig, RaceConfig, load_config
 
 
 def run_recipe(recipe: Path, data: Path, models: Path, runs: Path, device: str) -> dict[str, float]:
@@ -33,6 +33,10 @@ def run_recipe(recipe: Path, data: Path, models: Path, runs: Path, device: str) 
         from faceveil.training import gender
 
         measured = gender.train(config, data, output, device)
+    elif isinstance(config, RaceConfig):
+        from faceveil.training import race
+
+        measured = race.train(config, data, output, device)
     elif isinstance(config, MatcherConfig):
         from faceveil.training import matcher
 

@@ -63,6 +63,38 @@ def random_view(
     return (x - 0.5) * contrast + 0.5 + brightness
 
 
+def joint_view(
+    images: Tensor, theta: Tensor, generator: torch.Generator, crop: int
+) -> tuple[Tensor, Tensor]:
+    """Flip and crop faces and their prototypes together.
+
+    The SAN authors' loader does so to the image only, so that a flipped face meets an unflipped
+    prototype.
+
+    Args:
+        images: (N, C, S, S).
+        theta: (N, 2, 3) prototype warps, in coordinates from -1 to 1.
+        generator: where the randomness comes from.
+        crop: each face is shifted by up to this many whole pixels along both axes, border
+            replicated.
+
+    Returns:
+        The faces, and the warps that bring the prototypes to the same place.
+    """
+    n, side = len(images), images.shape[-1]
+    flip = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
+    pixels = torch.randint(-crop, crop + 1, (n, 2), generator=generator)
+    view = torch.eye(3).repeat(n, 1, 1)  # from the new frame to the old, homogeneous
+    view[:, 0, 0] = flip
+    view[:, :2, 2] = pixels * (2 / side)
+    if bool((pixels == 0).all()):  # exact, and quicker than sampling
+        mirrored = (flip < 0).view(n, 1, 1, 1).to(images.device)
+        images = torch.where(mirrored, images.flip(3), images)
+    else:
+        images = warp(images, view[:, :2], side)
+    return images, theta @ view
+
+
 def warp(x: Tensor, theta: Tensor, size: int) -> Tensor:
     """Bilinear warp by (N, 2, 3) matrices in normalised coordinates, border replicated."""
     shape = [x.shape[0], x.shape[1], size, size]

@@ -33,7 +33,30 @@ class GenderConfig:
     batch: int = 64
     steps: int = 1500
     peak: float = 2e-3  # AdamW, one cycle; research 7
+    resample: str = ""  # run of a race classifier; "" for no resampling. FlowSAN section 3
+    underrepresented: str = "Black"  # the race that is replicated; CelebA's rarest large group
+    parts: int = 5  # FlowSAN section 3: five training sets, disjoint subsets
+    part: int = 0  # which of them, from 0
+    replicate: int = 40  # FlowSAN section 3
     seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RaceConfig:
+    """A race classifier for resampling; trained on a pack that has race labels."""
+
+    name: str
+    kind: Literal["race"] = "race"
+    data: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()  # packs to label
+    held_out: int = 1000  # images kept from training, to measure on
+    widths: tuple[int, ...] = (32, 48, 96, 128)
+    dropout: float = 0.3
+    tone: float = 0.25
+    batch: int = 60
+    steps: int = 900
+    peak: float = 2e-3
+    seed: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +97,16 @@ class SANConfig:
     lambda_d_opposite: float = 0.0  # L1 on the opposite output too; ours
     lambda_g: float = 1.0
     lambda_m: float = 8.0  # the authors' code
-    match_on: Literal["sm", "op", "mean"] = "mean"  # the authors' code
+    match_on: Literal["sm", "op", "mean"] = "mean"  # the authors' code; FlowSAN eq. (4): op
     views: bool = True  # random views of the outputs before the classifiers; ours
+    same_share: float = 1.0  # share of a batch whose SM outputs the classifiers read; below 1: ours
+    match_share: float = 1.0  # share of a batch that the matcher reads; below 1: ours, for speed
+    match_views: bool = False  # small random views before the matcher, alike for both; ours
+    start: str = ""  # run whose SAN this one starts from, in place of pre-training
+    after: tuple[str, ...] = ()  # FlowSAN: runs of SAN_1 .. SAN_{i-1}, which transform the data
+    dissimilarity_to: Literal["original", "input", "none"] = "original"  # FlowSAN 3.2, scheme 3
+    network_smoothing: float = 0.0  # sigma of the change inside the network, px of 224; ours
+    crop: int = 0  # random shift of image and prototypes together, pixels of the frame
     landmarks: float = 0.5  # share of a batch whose prototypes are warped to jittered landmarks
     smoothing: float = 1.6  # sigma of the shipped change, px of 224; ours, chosen on celeba128-val
     gain: float = 1.0  # factor of the shipped change after smoothing; ours, chosen likewise
@@ -85,9 +116,10 @@ class SANConfig:
     seed: int = 2
 
 
-Config = GenderConfig | MatcherConfig | SANConfig
+Config = GenderConfig | RaceConfig | MatcherConfig | SANConfig
 _KINDS: dict[str, type[Config]] = {
     "gender": GenderConfig,
+    "race": RaceConfig,
     "matcher": MatcherConfig,
     "san": SANConfig,
 }
@@ -97,7 +129,7 @@ def load_config(path: Path) -> Config:
     """Read a recipe.
 
     Args:
-        path: a TOML file whose ``kind`` is ``gender``, ``matcher`` or ``san``.
+        path: a TOML file whose ``kind`` is ``gender``, ``race``, ``matcher`` or ``san``.
 
     Raises:
         OptionError: if the file is missing, is no TOML, or has an unknown or ill-typed key.

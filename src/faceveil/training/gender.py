@@ -7,17 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import Pack, load_packs
+from faceveil.data.resample import replicated
+from faceveil.errors import OptionError
 from faceveil.networks.face_resnet import FaceResNet
 from faceveil.networks.gender_cnn import GenderCNN
 from faceveil.networks.layout import channels_last
 from faceveil.training import loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import GenderConfig
+
+RACES = ("White", "Black", "Asian", "Indian", "Others")
+"""UTKFace's names, in the order of the race classifier's outputs."""
 
 
 class _OneLogit(nn.Module):
@@ -48,6 +54,37 @@ def as_batch(images: np.ndarray, indices: Tensor) -> Tensor:
     return chosen.float() / 255
 
 
+def training_rows(config: GenderConfig, runs: Path, count: int) -> NDArray[np.int64]:
+    """Which samples are in the training set, and how often; see :mod:`faceveil.data.resample`.
+
+    Raises:
+        OptionError: if the race labels that the recipe names are missing or do not fit its packs.
+    """
+    if not config.resample:
+        return np.arange(count)
+    path = runs / config.resample / "labels.npz"
+    if not path.is_file():
+        raise OptionError(f"{path}: no such file; run the recipe {config.resample!r} first")
+    with np.load(path) as file:
+        missing = [name for name in config.data if name not in file]
+        if missing:
+            raise OptionError(f"{path}: no labels for {missing[0]}; add it to the recipe's label")
+        race = np.concatenate([file[name].argmax(1) for name in config.data])
+    if len(race) != count:
+        raise OptionError(f"{path}: {len(race)} labels for {count} images; run the recipe again")
+    if config.underrepresented not in RACES:
+        raise OptionError(
+            f"underrepresented: got {config.underrepresented!r}; expected one of {', '.join(RACES)}"
+        )
+    return replicated(
+        race == RACES.index(config.underrepresented),
+        parts=config.parts,
+        part=config.part,
+        times=config.replicate,
+        seed=0,  # the same for all parts, which makes them disjoint
+    )
+
+
 def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -> dict[str, float]:
     """Train the classifier and measure it on the validation pack.
 
@@ -65,7 +102,8 @@ def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -
     network = channels_last(build(config), device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=1e-2)
     # Both genders equally often, whatever the data's shares.
-    sides = [torch.from_numpy(np.flatnonzero(pack.male == side)) for side in (0, 1)]
+    rows = training_rows(config, output.parent, len(pack))
+    sides = [torch.from_numpy(rows[pack.male[rows] == side]) for side in (0, 1)]
 
     def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         halves = [

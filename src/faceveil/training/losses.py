@@ -37,15 +37,18 @@ def gender_loss(logit_same: Tensor, logit_opposite: Tensor, male: Tensor) -> Ten
     """J_G, SAN eq. (3): S(y, f_G(X'_SM)) + S(1 - y, f_G(X'_OP)).
 
     Args:
-        logit_same: (N,) logits of P(male) of the same-gender output.
-        logit_opposite: (N,) logits of the opposite-gender output.
+        logit_same: (K,) logits of P(male) of the same-gender outputs of the first K faces; K may
+            be less than N, even 0, to save time.
+        logit_opposite: (N,) logits of the opposite-gender outputs.
         male: (N,) true labels, 1 male.
 
     Returns:
-        Scalar, the mean over the batch.
+        Scalar, each term a mean over its faces.
     """
-    same = F.binary_cross_entropy_with_logits(logit_same.float(), male)
     opposite = F.binary_cross_entropy_with_logits(logit_opposite.float(), 1 - male)
+    if len(logit_same) == 0:
+        return opposite
+    same = F.binary_cross_entropy_with_logits(logit_same.float(), male[: len(logit_same)])
     return same + opposite
 
 

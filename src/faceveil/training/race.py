@@ -1,0 +1,119 @@
+"""Recipe: a race classifier, whose labels resample CelebA for the diverse gender classifiers.
+
+FlowSAN section 3 replicates samples "from the underrepresented race" of CelebA, which has no race
+labels. This classifier is trained on UTKFace and labels CelebA. It serves resampling only: it is
+no judge, it is not shipped, and five names are UTKFace's simplification of what people are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from faceveil.data.packs import Pack, load_packs
+from faceveil.errors import OptionError
+from faceveil.networks.face_resnet import FaceResNet
+from faceveil.networks.layout import channels_last
+from faceveil.training import loop
+from faceveil.training.augment import random_view
+from faceveil.training.config import RaceConfig
+from faceveil.training.gender import RACES, as_batch
+
+FRAME = 112
+
+
+def build(config: RaceConfig) -> nn.Module:
+    """The untrained network: crops (N, 3, 112, 112) RGB in [0, 1] -> logits (N, 5)."""
+    return FaceResNet(len(RACES), config.widths, dropout=config.dropout)
+
+
+def train(config: RaceConfig, data: Path, output: Path, device: str = "cpu") -> dict[str, float]:
+    """Train the classifier, measure it on images held out, and label the target packs.
+
+    Args:
+        config: the recipe.
+        data: folder of the packs.
+        output: folder for checkpoint, log, and ``labels.npz``: for each target pack the
+            probabilities (N, 5).
+        device: ``cpu`` or ``cuda``.
+
+    Returns:
+        Accuracy and one-against-rest AUC on the held-out images, and the share of each race among
+        the target packs.
+
+    Raises:
+        OptionError: if a pack has no column ``race``.
+    """
+    torch.manual_seed(config.seed)
+    pack = load_packs([data / name for name in config.data])
+    if "race" not in pack.columns:
+        raise OptionError(f"{', '.join(config.data)}: no column 'race'; expected race labels")
+    labels = np.array([RACES.index(r) for r in pack.columns["race"]])
+    order = np.random.default_rng(config.seed).permutation(len(pack))
+    held, kept = order[: config.held_out], order[config.held_out :]
+    sides = [torch.from_numpy(kept[labels[kept] == k]) for k in range(len(RACES))]
+    network = channels_last(build(config), device)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=5e-2)
+    each = config.batch // len(RACES)
+    wanted = torch.arange(len(RACES)).repeat_interleave(each).to(device)
+
+    def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        drawn = [s[torch.randint(len(s), (each,), generator=generator)] for s in sides]
+        x = random_view(
+            as_batch(pack.images, torch.cat(drawn)).to(device),
+            generator,
+            degrees=15,
+            scale=0.2,
+            blur=0.5,
+            tone=config.tone,
+            size=FRAME,
+        )
+        with torch.autocast(device, torch.bfloat16):
+            logits = network(x.contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(logits.float(), wanted, label_smoothing=0.1)
+        return loss, {"loss": float(loss.detach())}
+
+    network.train()
+    loop.run(
+        step,
+        {"network": network},
+        optimizer,
+        output,
+        steps=config.steps,
+        peak=config.peak,
+        seed=config.seed,
+    )
+    network.eval()
+    p = probabilities(network, pack.images[held], device)
+    measured = {"accuracy": float((p.argmax(1) == labels[held]).mean())}
+    for k, race in enumerate(RACES):
+        measured[f"auc_{race}"] = float(roc_auc_score(labels[held] == k, p[:, k]))
+    labelled = {n: probabilities(network, _images(data / n), device) for n in config.label}
+    np.savez_compressed(output / "labels.npz", **labelled)  # type: ignore[arg-type]
+    if labelled:
+        found = np.concatenate(list(labelled.values())).argmax(1)
+        for k, race in enumerate(RACES):
+            measured[f"share_{race}"] = float((found == k).mean())
+    return measured
+
+
+def probabilities(network: nn.Module, images: np.ndarray, device: str) -> NDArray[np.float32]:
+    """Class probabilities: (N, S, S, 3) uint8 -> (N, 5)."""
+    out = []
+    with torch.no_grad():
+        for start in range(0, len(images), 128):
+            x = as_batch(images, torch.arange(start, min(start + 128, len(images)))).to(device)
+            x = F.interpolate(x, size=(FRAME, FRAME), mode="bilinear", antialias=True)
+            out.append(network(x).float().softmax(1).cpu())
+    return np.asarray(torch.cat(out).numpy(), np.float32)
+
+
+def _images(path: Path) -> np.ndarray:
+    pack: Pack = load_packs([path])
+    return pack.images
