@@ -30,7 +30,9 @@ def test_signatures():
     def names(function):
         return list(inspect.signature(function).parameters)
 
-    assert names(faceveil.load_protector) == ["name", "detector", "threads", "weights"]
+    assert names(faceveil.load_protector) == [
+        "name", "detector", "threads", "weights", "stages", "combine", "seed",
+    ]  # fmt: skip
     assert names(faceveil.check) == ["original", "protected", "detector"]
     assert names(faceveil.Protector.protect_photo) == [
         "self", "photo", "faces", "gender", "target", "strength", "seed", "aligned",

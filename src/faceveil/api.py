@@ -10,7 +10,7 @@ from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import as_rgb
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.protector import Protector
-from faceveil.protectors.registry import build_crop_protector, list_protectors
+from faceveil.protectors.registry import MethodOptions, build_crop_protector, list_protectors
 from faceveil.runtime.session import WEIGHTS
 from faceveil.types import Uint8Array
 
@@ -23,6 +23,9 @@ def load_protector(
     detector: Detector | None = None,
     threads: int = 0,
     weights: str | Path | None = None,
+    stages: int | None = None,
+    combine: str | None = None,
+    seed: int = 0,
 ) -> Protector:
     """Load a protector by name.
 
@@ -31,9 +34,13 @@ def load_protector(
         detector: finds faces in photos; CenterFace where None.
         threads: threads inside one operator; 0 takes all cores.
         weights: folder of protector weights in place of the package's own.
+        stages: for ``flowsan`` how many stages (3 where None); for ``ensemble`` how many of its
+            SANs (all where None).
+        combine: for ``ensemble``: ``avg`` (default) averages the outputs, ``gibbs`` draws one.
+        seed: decides the draws of ``gibbs``.
 
     Raises:
-        OptionError: if there is no protector of that name.
+        OptionError: if there is no protector of that name, or it does not take an option.
         ModelError: if a model file is missing or damaged.
 
     Example:
@@ -41,7 +48,10 @@ def load_protector(
         >>> protected = protector.protect_photo("portrait.jpg")  # doctest: +SKIP
     """
     method = build_crop_protector(
-        name, threads=threads, weights=None if weights is None else Path(weights)
+        name,
+        threads=threads,
+        weights=None if weights is None else Path(weights),
+        options=MethodOptions(stages, combine, seed),
     )
     estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", threads)
     return Protector(method, estimator, detector or CenterFace(threads=threads))

@@ -22,14 +22,14 @@ class FixedSession:
 @pytest.fixture
 def protector(monkeypatch):
     p = SANProtector(WEIGHTS / "san.onnx", threads=1)
-    monkeypatch.setattr(p, "_session", FixedSession())
+    monkeypatch.setattr(p.network, "_session", FixedSession())
     return p
 
 
 def test_change_is_scaled_by_the_gain_and_added(protector):
     luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32) * 0.5
     out = protector.protect(luma, np.zeros(2, np.float32), np.ones(2, np.float32))
-    np.testing.assert_allclose(out - luma, 0.1 * protector.gain, atol=1e-5)
+    np.testing.assert_allclose(out - luma, 0.1 * protector.network.gain, atol=1e-5)
 
 
 def test_output_stays_in_range(protector):
@@ -42,9 +42,9 @@ def test_neutral_takes_the_weighted_prototype(protector):
     luma = np.zeros((3, 224, 224), np.float32)
     target = np.array([0.0, 0.5, 1.0], np.float32)
     protector.protect(luma, np.zeros(3, np.float32), target)
-    fed = protector._session.feed["target"]
-    np.testing.assert_allclose(fed, [0, protector.male_share, 1])
-    assert 0.3 < protector.male_share < 0.6
+    fed = protector.network._session.feed["target"]
+    np.testing.assert_allclose(fed, [0, protector.network.male_share, 1])
+    assert 0.3 < protector.network.male_share < 0.6
 
 
 def test_frame_and_warps(protector):
@@ -54,7 +54,7 @@ def test_frame_and_warps(protector):
     sides = np.zeros(2, np.float32)
     landmarks = np.stack([canonical_template(224)] * 2)
     protector.protect(luma, sides, sides, landmarks)
-    feed = protector._session.feed
+    feed = protector.network._session.feed
     assert feed["image"].shape == (2, 1, 128, 128)
     assert abs(feed["image"].mean() - luma.mean()) < 1e-3
     np.testing.assert_allclose(feed["theta"], np.stack([np.eye(2, 3)] * 2), atol=1e-6)

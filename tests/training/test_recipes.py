@@ -108,8 +108,8 @@ def test_san_from_recipe_to_onnx_and_protector(tmp_path, data, models):
     luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32)
     sides = np.array([1, 0], np.float32)
     assert protector.protect(luma, sides, 1 - sides, None).shape == luma.shape
-    assert protector.male_share == 0.5
-    assert (protector.smoothing, protector.gain) == (1.6, 1.0)
+    assert protector.network.male_share == 0.5
+    assert (protector.network.smoothing, protector.network.gain) == (1.6, 1.0)
 
 
 def test_san_resumed_is_bit_identical(tmp_path, data, models, monkeypatch):

@@ -26,6 +26,17 @@ def add_parser(commands: Any) -> None:
     where.add_argument("--in-place", action="store_true", help="write over the inputs")
     p.add_argument("--method", default="san", help="protector (see: faceveil models)")
     p.add_argument(
+        "--stages",
+        type=int,
+        metavar="N",
+        help="flowsan: how many stages (default: 3); ensemble: how many SANs (default: all)",
+    )
+    p.add_argument(
+        "--combine",
+        choices=("avg", "gibbs"),
+        help="ensemble: average the outputs (default), or draw one of them",
+    )
+    p.add_argument(
         "--gender",
         choices=("auto", "male", "female"),
         default="auto",
@@ -44,7 +55,7 @@ def add_parser(commands: Any) -> None:
         metavar="0..1",
         help="0 changes nothing, 1 hides most and costs some matching (default: 0.8)",
     )
-    p.add_argument("--seed", type=int, default=0, metavar="N", help="decides --target random")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="decides random choices")
     p.add_argument(
         "--faces",
         default="all",
@@ -140,7 +151,13 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         from faceveil import load_protector
 
         threads = max(1, (os.cpu_count() or 1) // workers)
-        protector = load_protector(arguments.method, threads=threads)
+        protector = load_protector(
+            arguments.method,
+            threads=threads,
+            stages=arguments.stages,
+            combine=arguments.combine,
+            seed=arguments.seed,
+        )
     remove_stale({job.target.parent for job in jobs})
     start = time.perf_counter()
     results = []

@@ -1,18 +1,57 @@
-"""Protectors by name. A new system is one line here."""
+"""Protectors by name. A new system is one builder here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from faceveil.errors import OptionError
 from faceveil.protectors.base import CropProtector
+from faceveil.protectors.ensemble import EnsembleProtector
+from faceveil.protectors.flowsan import DEFAULT_STAGES, FlowSANProtector
 from faceveil.protectors.san import SANProtector
 from faceveil.runtime.session import WEIGHTS
 
-_BUILDERS: dict[str, Callable[[Path, int], CropProtector]] = {
-    "san": lambda folder, threads: SANProtector(folder / "san.onnx", threads),
+
+@dataclass(frozen=True, slots=True)
+class MethodOptions:
+    """Options of single methods; None where the user gave none.
+
+    Attributes:
+        stages: FlowSAN: how many stages; ensemble: how many of its SANs.
+        combine: ensemble: ``avg`` or ``gibbs``.
+        seed: decides the draws of ``gibbs``.
+    """
+
+    stages: int | None = None
+    combine: str | None = None
+    seed: int = 0
+
+
+Builder = Callable[[Path, int, MethodOptions], CropProtector]
+
+
+def _san(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return SANProtector(folder / "san.onnx", threads)
+
+
+def _ensemble(folder: Path, threads: int, options: MethodOptions) -> CropProtector:
+    files = _series(folder, "ensemble", options.stages)
+    return EnsembleProtector(files, options.combine or "avg", options.seed, threads)
+
+
+def _flowsan(folder: Path, threads: int, options: MethodOptions) -> CropProtector:
+    stages = DEFAULT_STAGES if options.stages is None else options.stages
+    return FlowSANProtector(_series(folder, "flowsan", stages), threads)
+
+
+_BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
+    "ensemble": (_ensemble, frozenset({"stages", "combine"})),
+    "flowsan": (_flowsan, frozenset({"stages"})),
+    "san": (_san, frozenset()),
 }
+"""Each method's builder, and the options that it takes."""
 
 
 def list_protectors() -> list[str]:
@@ -21,7 +60,11 @@ def list_protectors() -> list[str]:
 
 
 def build_crop_protector(
-    name: str, *, threads: int = 0, weights: Path | None = None
+    name: str,
+    *,
+    threads: int = 0,
+    weights: Path | None = None,
+    options: MethodOptions = MethodOptions(),
 ) -> CropProtector:
     """The crop protector of that name.
 
@@ -29,11 +72,28 @@ def build_crop_protector(
         name: one of :func:`list_protectors`.
         threads: threads inside one operator; 0 takes all cores.
         weights: folder of models in place of the package's own.
+        options: options of single methods.
 
     Raises:
-        OptionError: if there is no protector of that name.
+        OptionError: if there is no protector of that name, or it does not take a given option.
         ModelError: if its weights are missing or damaged.
     """
     if name not in _BUILDERS:
         raise OptionError(f"method: got {name!r}; expected one of {', '.join(list_protectors())}")
-    return _BUILDERS[name](weights or WEIGHTS, threads)
+    builder, takes = _BUILDERS[name]
+    for option in ("stages", "combine"):
+        if getattr(options, option) is not None and option not in takes:
+            users = ", ".join(n for n in list_protectors() if option in _BUILDERS[n][1])
+            raise OptionError(f"{option}: {name} does not take it; it is for {users}; leave it out")
+    return builder(weights or WEIGHTS, threads, options)
+
+
+def _series(folder: Path, name: str, count: int | None) -> list[Path]:
+    """The first ``count`` files ``name_1.onnx`` ..., all of them where None."""
+    most = 0
+    while (folder / f"{name}_{most + 1}.onnx").is_file():
+        most += 1
+    wanted = max(most, 1) if count is None else count
+    if wanted < 1 or wanted > max(most, 1):
+        raise OptionError(f"stages: got {count}; expected 1 to {max(most, 1)} for {name}")
+    return [folder / f"{name}_{i}.onnx" for i in range(1, wanted + 1)]

@@ -14,13 +14,8 @@ from faceveil.runtime.session import read_card, run_in_batches, session
 from faceveil.types import Float32Array, Float64Array
 
 
-class SANProtector:
-    """Protects grey canonical crops with a SAN.
-
-    The network works at its own frame (128 px for the shipped weights). What it changes there is
-    brought to 224 px, smoothed, and added to the crop, so that the crop's own fine detail stays and
-    the 2x2 blocks of the network's nearest-neighbour upsampling do not show. The card's ``gain``
-    makes up for what smoothing takes away.
+class SANNetwork:
+    """One exported SAN in its own frame; the unit that ensembles and flows are made of.
 
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
@@ -36,12 +31,76 @@ class SANProtector:
             raise ModelError(
                 f"{weights}: kind is {self.card.get('kind')!r}; expected a protector's weights"
             )
-        self.name = str(self.card["name"])
         self.frame = int(self.card["frame_px"])
         self.male_share = float(self.card["male_share"])
         self.smoothing = float(self.card["smoothing_px"])
         self.gain = float(self.card["gain"])
         self._session = session(weights, self.card["sha256"], threads)
+
+    def __call__(
+        self, faces: Float32Array, male: Float32Array, target: Float32Array, theta: Float32Array
+    ) -> Float32Array:
+        """The network's outputs.
+
+        A target of 0.5 takes the paper's neutral prototype: the mean faces weighted by the shares
+        of the classes in the training set.
+
+        Args:
+            faces: (N, frame, frame) grey in [0, 1].
+            male: (N,) 1 where the person is male, 0 where female.
+            target: (N,) 1 male, 0 female, 0.5 neutral.
+            theta: (N, 2, 3) prototype warps.
+
+        Returns:
+            (N, frame, frame) in [0, 1].
+        """
+        share = np.where(target == 0.5, self.male_share, target).astype(np.float32)
+        feed = {"image": faces[:, None], "male": male, "target": share, "theta": theta}
+        return np.asarray(run_in_batches(self._session, feed)[:, 0], np.float32)
+
+
+def to_frame(luma: Float32Array, frame: int) -> Float32Array:
+    """Canonical crops at a network's resolution: (N, 224, 224) -> (N, frame, frame)."""
+    size = (frame, frame)
+    return np.stack([cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in luma])
+
+
+def add_change(
+    luma: Float32Array, change: Float32Array, smoothing: float, gain: float
+) -> Float32Array:
+    """Crops with a low-resolution change added, so that their own fine detail stays.
+
+    Args:
+        luma: (N, 224, 224) in [0, 1].
+        change: (N, frame, frame) what a network changed.
+        smoothing: sigma of a Gaussian over the upsampled change in pixels of the crop; 0 for none.
+            It hides the 2x2 blocks of networks that upsample by nearest neighbour.
+        gain: factor of the change.
+
+    Returns:
+        (N, 224, 224) in [0, 1].
+    """
+    full = (CROP_SIZE, CROP_SIZE)
+    up = np.stack([cv2.resize(x, full, interpolation=cv2.INTER_CUBIC) for x in change])
+    if smoothing > 0:
+        up = np.stack([cv2.GaussianBlur(x, (0, 0), smoothing) for x in up])
+    return np.asarray(np.clip(luma + gain * up, 0, 1), np.float32)
+
+
+class SANProtector:
+    """Protects grey canonical crops with one SAN.
+
+    Args:
+        weights: the ONNX file; its card lies beside it with the suffix ``.json``.
+        threads: threads inside one operator; 0 takes all cores.
+
+    Raises:
+        ModelError: if the file or its card is missing, damaged, or of another kind.
+    """
+
+    def __init__(self, weights: Path, threads: int = 0) -> None:
+        self.network = SANNetwork(weights, threads)
+        self.name = str(self.network.card["name"])
 
     def protect(
         self,
@@ -50,21 +109,10 @@ class SANProtector:
         target: Float32Array,
         landmarks: Float64Array | None = None,
     ) -> Float32Array:
-        """Protect a batch; see :class:`faceveil.protectors.base.CropProtector`.
-
-        A target of 0.5 takes the paper's neutral prototype: the mean faces weighted by the shares
-        of the classes in the training set.
-        """
+        """Protect a batch; see :class:`faceveil.protectors.base.CropProtector`."""
         if len(luma) == 0:
             return luma.copy()
-        size = (self.frame, self.frame)
-        small = np.stack([cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in luma])
-        share = np.where(target == 0.5, self.male_share, target).astype(np.float32)
-        theta = prototype_warp(landmarks, len(luma))
-        feed = {"image": small[:, None], "male": male, "target": share, "theta": theta}
-        change = run_in_batches(self._session, feed)[:, 0] - small
-        full = (CROP_SIZE, CROP_SIZE)
-        up = np.stack([cv2.resize(x, full, interpolation=cv2.INTER_CUBIC) for x in change])
-        if self.smoothing > 0:
-            up = np.stack([cv2.GaussianBlur(x, (0, 0), self.smoothing) for x in up])
-        return np.asarray(np.clip(luma + self.gain * up, 0, 1), np.float32)
+        network = self.network
+        small = to_frame(luma, network.frame)
+        out = network(small, male, target, prototype_warp(landmarks, len(luma)))
+        return add_change(luma, out - small, network.smoothing, network.gain)

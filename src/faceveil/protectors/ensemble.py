@@ -1,0 +1,103 @@
+"""Ensemble SAN at run time: independent SANs, their outputs averaged or one of them drawn."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.errors import OptionError
+from faceveil.imaging.prototypes import prototype_warp
+from faceveil.protectors.san import SANNetwork, add_change, to_frame
+from faceveil.types import Float32Array, Float64Array
+
+Combine = Literal["avg", "gibbs"]
+COMBINE: tuple[Combine, ...] = get_args(Combine)
+
+
+class EnsembleProtector:
+    """Protects grey canonical crops with n independent SANs (FlowSAN section 3.1).
+
+    Args:
+        weights: ONNX files of the SANs with their cards.
+        combine: ``avg``, the mean of the n outputs (Ens-Avg), or ``gibbs``, one of them at random
+            (Ens-Gibbs). The draw depends on the seed and the face's own pixels, so that asking
+            again for the same picture gives the same answer, whatever else is in the batch.
+        seed: decides the draw.
+        threads: threads inside one operator; 0 takes all cores.
+
+    Raises:
+        OptionError: if ``combine`` is neither.
+        ModelError: if a file or its card is missing, damaged, or of another kind.
+    """
+
+    def __init__(
+        self, weights: Sequence[Path], combine: str = "avg", seed: int = 0, threads: int = 0
+    ) -> None:
+        if combine not in COMBINE:
+            raise OptionError(f"combine: got {combine!r}; expected one of {', '.join(COMBINE)}")
+        self.members = [SANNetwork(path, threads) for path in weights]
+        self.combine, self.seed = combine, seed
+        self.name = f"ensemble-{combine}"
+
+    def outputs(
+        self,
+        luma: Float32Array,
+        male: Float32Array,
+        target: Float32Array,
+        landmarks: Float64Array | None = None,
+    ) -> list[Float32Array]:
+        """Each member's output, (N, 224, 224) in [0, 1]; what Ens-Best chooses from."""
+        if len(luma) == 0:
+            return [luma.copy() for _ in self.members]
+        theta = prototype_warp(landmarks, len(luma))
+        small = to_frame(luma, self.members[0].frame)
+        return [
+            add_change(luma, m(small, male, target, theta) - small, m.smoothing, m.gain)
+            for m in self.members
+        ]
+
+    def protect(
+        self,
+        luma: Float32Array,
+        male: Float32Array,
+        target: Float32Array,
+        landmarks: Float64Array | None = None,
+    ) -> Float32Array:
+        """Protect a batch; see :class:`faceveil.protectors.base.CropProtector`."""
+        outputs = self.outputs(luma, male, target, landmarks)
+        if self.combine == "avg":
+            return np.asarray(np.mean(outputs, axis=0), np.float32)
+        chosen = drawn(luma, len(outputs), self.seed)
+        return np.stack([outputs[k][i] for i, k in enumerate(chosen)]) if len(luma) else luma.copy()
+
+
+def drawn(luma: Float32Array, members: int, seed: int) -> NDArray[np.int64]:
+    """Which member each face gets: (N, H, W) in [0, 1] -> (N,) in [0, members)."""
+    pixels = np.rint(luma * 255).astype(np.uint8)
+    digests = (hashlib.sha256(f"{seed}|".encode() + p.tobytes()).digest() for p in pixels)
+    return np.array([int.from_bytes(d[:8]) % members for d in digests], np.int64)
+
+
+def best(
+    outputs: Sequence[Float32Array], p_male: Sequence[Float32Array], male: Float32Array
+) -> Float32Array:
+    """Ens-Best, FlowSAN eq. (8): the output that misleads one known classifier most.
+
+    An oracle, for evaluation only: nobody who protects a photo knows who will judge it.
+
+    Args:
+        outputs: each member's outputs, (N, H, W).
+        p_male: what the classifier says of them, (N,) each.
+        male: (N,) true labels.
+
+    Returns:
+        (N, H, W): the least male output of each man, the most male one of each woman.
+    """
+    scores = np.stack([np.asarray(p) for p in p_male])  # (members, N)
+    chosen = np.where(np.asarray(male) > 0.5, scores.argmin(0), scores.argmax(0))
+    return np.stack([outputs[k][i] for i, k in enumerate(chosen)])
