@@ -11,11 +11,12 @@ pa = pytest.importorskip("pyarrow", reason="needs the train extra")
 import onnxruntime as ort  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
+from faceveil.errors import OptionError  # noqa: E402
 from faceveil.training import checkpoint, gender, san  # noqa: E402
-from faceveil.training.__main__ import run_recipe  # noqa: E402
 from faceveil.training.config import load_config  # noqa: E402
 from faceveil.training.loop import step_generator  # noqa: E402
 from faceveil.training.publish import publish  # noqa: E402
+from faceveil.training.run import run_recipe  # noqa: E402
 from tests.networks.test_onnx_graph import small_graph  # noqa: E402
 
 
@@ -137,7 +138,9 @@ def test_san_resumed_is_bit_identical(tmp_path, data, models, monkeypatch):
         with pytest.raises(StopError):
             run_recipe(stopped, data, models, runs, "cpu")
         loop.run.__kwdefaults__["save_every"] = real_save_every
-    run_recipe(stopped, data, models, runs, "cpu")
+    with pytest.raises(OptionError, match="--resume"):
+        run_recipe(stopped, data, models, runs, "cpu")
+    run_recipe(stopped, data, models, runs, "cpu", resume=True)
     a, b = (runs / n / "checkpoint.safetensors" for n in ("straight", "stopped"))
     assert a.read_bytes() == b.read_bytes()
 

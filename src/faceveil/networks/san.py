@@ -33,25 +33,32 @@ class SAN(nn.Module):
         combiner_kernel: side of the proto-combiner's kernel: 1 as in the authors' code, or 3.
         rewrite: compute nearest upsampling followed by a convolution at the low resolution.
             Equal to the plain network up to rounding (see :func:`upsampled_conv3x3`).
+        prototype_channels: 3 for RGB prototypes as in the paper, 1 for grey ones.
     """
 
-    def __init__(self, combiner_kernel: int = 1, *, rewrite: bool = True) -> None:
+    def __init__(
+        self, combiner_kernel: int = 1, *, rewrite: bool = True, prototype_channels: int = 3
+    ) -> None:
         super().__init__()
         if combiner_kernel not in (1, 3):
             raise ValueError(f"combiner_kernel: got {combiner_kernel}; expected 1 or 3")
         self.rewrite = rewrite
-        self.encoder1 = nn.Conv2d(4, 8, 3, padding=1)
+        if prototype_channels not in (1, 3):
+            raise ValueError(f"prototype_channels: got {prototype_channels}; expected 1 or 3")
+        self.encoder1 = nn.Conv2d(1 + prototype_channels, 8, 3, padding=1)
         self.encoder2 = nn.Conv2d(8, 12, 3, padding=1)
         self.decoder1 = nn.Conv2d(12, 256, 3, padding=1)
         self.decoder2 = nn.Conv2d(256, 128, 3, padding=1)
-        self.combiner = nn.Conv2d(131, 1, combiner_kernel, padding=combiner_kernel // 2)
+        self.combiner = nn.Conv2d(
+            128 + prototype_channels, 1, combiner_kernel, padding=combiner_kernel // 2
+        )
 
     def features(self, image: Tensor, same: Tensor) -> Tensor:
         """The decoder's 128 maps before the last upsampling.
 
         Args:
             image: (N, 1, H, W) grey in [0, 1]; H and W are multiples of 4.
-            same: (N, 3, H, W) same-gender prototype, RGB in [0, 1].
+            same: (N, 3, H, W) same-gender prototype, RGB in [0, 1]; (N, 1, H, W) for grey ones.
 
         Returns:
             (N, 128, H/2, W/2).

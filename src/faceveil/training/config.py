@@ -18,7 +18,8 @@ class GenderConfig:
     kind: Literal["gender"] = "gender"
     data: tuple[str, ...] = ()
     validation: str = "celeba128-val.parquet"
-    network: Literal["paper", "resnet"] = "paper"
+    network: Literal["paper", "official", "keras", "resnet"] = "paper"
+    norm: bool = True  # batch normalisation; ours, none of the three has it
     widths: tuple[int, ...] = (32, 64, 128, 128, 256, 256)  # SAN Fig. 4 ends in 256; rest ours
     frame: int = 128  # pixels; the paper's is 224, see design: a third of the arithmetic
     grey: bool = True  # SAN works on luma
@@ -87,9 +88,13 @@ class SANConfig:
     kind: Literal["san"] = "san"
     data: tuple[str, ...] = ()
     validation: str = "celeba128-val.parquet"
+    matcher_range: tuple[float, ...] = (0.0, 255.0)  # what an ONNX matcher takes for black, white
     frame: int = 128  # the paper's is 224
+    prototype_channels: int = 3  # RGB prototypes as in the paper; 1 for grey ones
     combiner_kernel: int = 1  # the authors' code
-    pretrain_loss: Literal["bce_sum", "bce_mean", "l1"] = "bce_mean"  # eq. (2), scaled by 1/pixels
+    pretrain_loss: Literal["bce_sum", "bce_mean", "l1", "marino2019"] = (
+        "bce_mean"  # eq. (2), scaled by 1/pixels
+    )
     pretrain_steps: int = 1500
     pretrain_peak: float = 3e-3  # ours; the authors' code keeps one rate
     dissimilarity: Literal["bce_sum", "bce_mean", "l1"] = "l1"  # the authors' code keeps L1

@@ -17,8 +17,9 @@ from faceveil.data.resample import replicated
 from faceveil.errors import OptionError
 from faceveil.networks.face_resnet import FaceResNet
 from faceveil.networks.gender_cnn import GenderCNN
+from faceveil.networks.gender_cnn_variants import KerasGenderCNN, OfficialGenderCNN
 from faceveil.networks.layout import channels_last
-from faceveil.training import loop
+from faceveil.training import distributed, loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import GenderConfig
 
@@ -40,18 +41,26 @@ class _OneLogit(nn.Module):
 
 def build(config: GenderConfig) -> nn.Module:
     """The untrained network of a recipe: crops (N, C, frame, frame) in [0, 1] -> logits (N,)."""
+    channels = 1 if config.grey else 3
     if config.network == "resnet":
         return _OneLogit(config)
+    if config.network == "official":
+        return OfficialGenderCNN(channels, norm=config.norm)
+    if config.network == "keras":
+        return KerasGenderCNN(channels, norm=config.norm)
     return GenderCNN(
-        config.frame, config.widths, 1 if config.grey else 3, config.hidden, config.dropout
+        config.frame, config.widths, channels, config.hidden, config.dropout, norm=config.norm
     )
 
 
-def as_batch(images: np.ndarray, indices: Tensor) -> Tensor:
-    """Images by index: (N, S, S[, 3]) uint8 -> (B, C, S, S) float32 in [0, 1]."""
+def as_batch(images: np.ndarray, indices: Tensor, side: int | None = None) -> Tensor:
+    """Images by index: (N, S, S[, 3]) uint8 -> (B, C, side, side) float32 in [0, 1]."""
     chosen = torch.from_numpy(images[indices.numpy()])
     chosen = chosen[:, None] if chosen.dim() == 3 else chosen.permute(0, 3, 1, 2)
-    return chosen.float() / 255
+    batch = chosen.float() / 255
+    if side is None or side == batch.shape[-1]:
+        return batch
+    return F.interpolate(batch, size=(side, side), mode="bilinear", antialias=True)
 
 
 def training_rows(config: GenderConfig, runs: Path, count: int) -> NDArray[np.int64]:
@@ -104,12 +113,10 @@ def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -
     # Both genders equally often, whatever the data's shares.
     rows = training_rows(config, output.parent, len(pack))
     sides = [torch.from_numpy(rows[pack.male[rows] == side]) for side in (0, 1)]
+    half = distributed.share(config.batch) // 2
 
     def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        halves = [
-            side[torch.randint(len(side), (config.batch // 2,), generator=generator)]
-            for side in sides
-        ]
+        halves = [side[torch.randint(len(side), (half,), generator=generator)] for side in sides]
         indices = torch.cat(halves)
         x = random_view(
             as_batch(pack.images, indices).to(device),

@@ -1,4 +1,4 @@
-"""The training loop that all recipes share: schedule, log, checkpoints, resume.
+"""The training loop that all recipes share: schedule, log, checkpoints, resume, several processes.
 
 A step draws all its randomness from a generator seeded by the recipe's seed and the step's number,
 so that a run stopped anywhere and resumed gives the same weights as an undisturbed one.
@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import csv
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from faceveil.training import checkpoint
+from faceveil.training import checkpoint, distributed
 
 StepFunction = Callable[[int, torch.Generator], tuple[Tensor, dict[str, float]]]
+
+
+class StoppedError(KeyboardInterrupt):
+    """The run was asked to stop; its checkpoint is at the last finished step."""
 
 
 def one_cycle(step: int, steps: int, peak: float, warmup: float = 0.2) -> float:
@@ -32,8 +40,8 @@ def one_cycle(step: int, steps: int, peak: float, warmup: float = 0.2) -> float:
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
-    """The generator of one step; also seeds the global one (dropout)."""
-    mixed = (seed * 1_000_003 + step) % (2**63)
+    """The generator of one step; also seeds the global one (dropout). Differs by process."""
+    mixed = (seed * 1_000_003 + step + distributed.rank() * 7_368_787) % (2**63)
     torch.manual_seed(mixed)
     return torch.Generator().manual_seed(mixed)
 
@@ -48,9 +56,12 @@ def run(
     peak: float,
     seed: int,
     save_every: int = 200,
-    resume: bool = True,
+    epoch: int = 0,
+    on_epoch: Callable[[int], None] | None = None,
 ) -> dict[str, float]:
-    """Train for ``steps`` steps.
+    """Train for ``steps`` steps, from the checkpoint in ``directory`` if there is one.
+
+    Of several processes, each draws its own batch; gradients are averaged, and the first writes.
 
     Args:
         step_function: takes (step, generator), returns the loss and the terms to log.
@@ -61,33 +72,96 @@ def run(
         peak: highest learning rate of the one-cycle schedule.
         seed: seed of everything random.
         save_every: steps between checkpoints.
-        resume: go on from a checkpoint if there is one.
+        epoch: steps of an epoch; 0 for none.
+        on_epoch: called with the step's number after each epoch and at the end.
 
     Returns:
         Running means of the logged terms at the end.
+
+    Raises:
+        StoppedError: on an interrupt or a termination signal, once the checkpoint is written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "checkpoint.safetensors"
-    start = checkpoint.load(path, modules, optimizer) if resume and path.is_file() else 0
-    means: dict[str, float] = {}
-    began = time.monotonic()
-    with (directory / "log.csv").open("a", newline="") as file:
-        log = csv.writer(file)
-        progress = tqdm(range(start, steps), initial=start, total=steps, disable=None)
+    start = checkpoint.load(path, modules, optimizer) if path.is_file() else 0
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    distributed.same_start([t for m in modules.values() for t in m.state_dict().values()])
+    log = Log(directory / "log.csv")
+    first = distributed.rank() == 0
+    progress = tqdm(
+        range(start, steps),
+        initial=start,
+        total=steps,
+        desc=directory.name,
+        disable=None if first else True,
+    )
+    with _stop_flag() as stop:
         for step in progress:
             for group in optimizer.param_groups:
                 group["lr"] = one_cycle(step, steps, peak)
             optimizer.zero_grad(set_to_none=True)
             loss, terms = step_function(step, step_generator(seed, step))
             loss.backward()  # type: ignore[no-untyped-call]
+            distributed.average_gradients(parameters)
             optimizer.step()
-            for key, value in terms.items():
-                means[key] = value if key not in means else 0.98 * means[key] + 0.02 * value
-            if (step + 1) % 50 == 0 or step + 1 == steps:
-                seconds = round(time.monotonic() - began, 1)
-                log.writerow([step + 1, seconds, *(f"{k}={v:.4f}" for k, v in means.items())])
-                file.flush()
-                progress.set_postfix({k: f"{v:.3f}" for k, v in means.items()})
-            if (step + 1) % save_every == 0 or step + 1 == steps:
+            log.add(terms)
+            last = step + 1 == steps
+            stopping = distributed.any_true(stop.is_set())
+            if first and ((step + 1) % 50 == 0 or last):
+                log.write(step + 1)
+                progress.set_postfix({k: f"{v:.3f}" for k, v in log.means.items()})
+            if first and ((step + 1) % save_every == 0 or last or stopping):
                 checkpoint.save(path, step + 1, modules, optimizer)
-    return means
+            if first and on_epoch is not None and (last or (epoch and (step + 1) % epoch == 0)):
+                on_epoch(step + 1)
+            if stopping and not last:
+                raise StoppedError(f"stopped after step {step + 1} of {steps}")
+    return log.means
+
+
+class Log:
+    """Running means of the terms, as CSV: step, seconds, then one column per term.
+
+    Args:
+        path: the file; lines are added to what an earlier part of the run wrote.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.means: dict[str, float] = {}
+        self._began = time.monotonic()
+
+    def add(self, terms: dict[str, float]) -> None:
+        """Take in the terms of one step (exponential mean over about 50 steps)."""
+        for key, value in terms.items():
+            old = self.means.get(key, value)
+            self.means[key] = 0.98 * old + 0.02 * value
+
+    def write(self, step: int) -> None:
+        """Add a line; a header first where the file is new."""
+        new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", "seconds", *self.means])
+            seconds = round(time.monotonic() - self._began, 1)
+            writer.writerow([step, seconds, *(f"{v:.4f}" for v in self.means.values())])
+
+
+@contextmanager
+def _stop_flag() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that a step is never cut in half."""
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag  # handlers can be set in the main thread only
+        return
+
+    def handler(_signal: int, _frame: FrameType | None) -> None:
+        flag.set()
+
+    before = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

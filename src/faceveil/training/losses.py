@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-Dissimilarity = Literal["bce_sum", "bce_mean", "l1"]
+Dissimilarity = Literal["bce_sum", "bce_mean", "l1", "marino2019"]
 MatchOn = Literal["sm", "op", "mean"]
 
 
@@ -22,13 +22,19 @@ def dissimilarity(output: Tensor, image: Tensor, kind: Dissimilarity) -> Tensor:
         output: (N, 1, H, W) in (0, 1).
         image: (N, 1, H, W) in [0, 1].
         kind: ``bce_sum`` pixel cross-entropy summed over pixels (the paper), ``bce_mean`` its mean
-            (FlowSAN), ``l1`` mean absolute error (the authors' code).
+            (FlowSAN), ``l1`` mean absolute error (the authors' code). ``marino2019`` is the
+            pre-training loss of the Keras re-implementation, -sum t log(o) without the
+            (1 - t) log(1 - o) half: an all-white picture is its optimum. A documented negative
+            result, not for use.
 
     Returns:
         Scalar, the mean over the batch.
     """
     if kind == "l1":
         return (output - image).abs().mean()
+    if kind == "marino2019":
+        per_face = -(image.float() * output.float().clamp(1e-7, 1).log()).flatten(1).sum(dim=1)
+        return per_face.mean()
     loss = F.binary_cross_entropy(output.float().clamp(1e-7, 1 - 1e-7), image.float())
     return loss * image[0].numel() if kind == "bce_sum" else loss
 

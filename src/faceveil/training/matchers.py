@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from faceveil.errors import ModelError
 from faceveil.imaging.geometry import arcface_from_canonical, invert
 from faceveil.networks.onnx_graph import OnnxGraph
+from faceveil.networks.vgg_face import load_vgg_face
 
 ARCFACE_SIDE = 112
 
@@ -34,15 +36,25 @@ class ArcFaceMatcher(nn.Module):
     """Unnormalised descriptors of canonical crops from a matcher in the 112x112 ArcFace frame.
 
     Args:
-        path: the ONNX file; its input is (N, 3, 112, 112) in 0 to 255.
+        path: the ONNX file; its input is (N, 3, 112, 112).
         frame: side of the canonical crops that are passed in.
         dtype: bfloat16 for speed, float32 for exactness.
+        span: what the matcher takes for black and for white.
     """
 
     theta: Tensor
 
-    def __init__(self, path: Path, frame: int, dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(
+        self,
+        path: Path,
+        frame: int,
+        dtype: torch.dtype = torch.bfloat16,
+        span: tuple[float, ...] = (0.0, 255.0),
+    ) -> None:
         super().__init__()
+        if not path.is_file():
+            raise ModelError(f"{path}: no such file; expected an ONNX matcher; check --models")
+        self.black, self.white = span
         self.graph = OnnxGraph(path).to(dtype)
         self.graph.requires_grad_(False)
         back = invert(arcface_from_canonical(frame))
@@ -55,6 +67,49 @@ class ArcFaceMatcher(nn.Module):
         theta = self.theta.expand(n, 2, 3)
         grid = F.affine_grid(theta, [n, c, ARCFACE_SIDE, ARCFACE_SIDE], align_corners=False)
         x = F.grid_sample(image.float(), grid, padding_mode="border", align_corners=False)
-        x = (x * 255).expand(n, 3, ARCFACE_SIDE, ARCFACE_SIDE).to(self.dtype)
+        x = (
+            (x * (self.white - self.black) + self.black)
+            .expand(n, 3, ARCFACE_SIDE, ARCFACE_SIDE)
+            .to(self.dtype)
+        )
         out: Tensor = self.graph(x.contiguous(memory_format=torch.channels_last))
         return out.float()
+
+
+class VGGFaceMatcher(nn.Module):
+    """SAN's own matcher: VGG-Face on the canonical crop at 224 px.
+
+    Args:
+        path: its weights; see :func:`faceveil.networks.vgg_face.load_vgg_face`.
+        dtype: bfloat16 for speed, float32 for exactness.
+    """
+
+    def __init__(self, path: Path, dtype: torch.dtype = torch.bfloat16) -> None:
+        super().__init__()
+        self.network = load_vgg_face(path).to(dtype).requires_grad_(False)
+        self.dtype = dtype
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 1, frame, frame) grey in [0, 1] -> (N, 2622) float32."""
+        side = (self.network.side, self.network.side)
+        if image.shape[2:] != side:
+            image = F.interpolate(image, side, mode="bilinear", antialias=True)
+        out: Tensor = self.network(image.to(self.dtype))
+        return out.float()
+
+
+def load_matcher(path: Path, frame: int, span: tuple[float, ...]) -> nn.Module:
+    """The auxiliary matcher of a recipe.
+
+    Args:
+        path: an ONNX matcher in the ArcFace frame, or VGG-Face's weights (``.safetensors`` or
+            ``.pth``).
+        frame: side of the crops in pixels.
+        span: what an ONNX matcher takes for black and for white.
+
+    Raises:
+        ModelError: if the file is missing or of another kind.
+    """
+    if path.suffix == ".onnx":
+        return ArcFaceMatcher(path, frame, span=span)
+    return VGGFaceMatcher(path)

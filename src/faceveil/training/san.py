@@ -7,11 +7,13 @@ stage of FlowSAN is trained likewise, on faces that the stages before it have tr
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 from torch.optim import Adam
 
 from faceveil.data.packs import load_packs
@@ -19,12 +21,13 @@ from faceveil.errors import ModelError
 from faceveil.networks.layout import channels_last
 from faceveil.networks.prototypes import PrototypeSAN, mean_faces
 from faceveil.networks.san import SAN
-from faceveil.training import checkpoint, gender, loop
+from faceveil.training import checkpoint, distributed, gender, loop
 from faceveil.training.augment import joint_view
 from faceveil.training.config import GenderConfig, SANConfig, load_config
+from faceveil.training.contact_sheet import contact_sheet, write_png
 from faceveil.training.flow_data import opposite_outputs, transformed
 from faceveil.training.losses import dissimilarity
-from faceveil.training.matchers import ArcFaceMatcher
+from faceveil.training.matchers import load_matcher
 from faceveil.training.semi_adversarial import Batch, SemiAdversarial
 from faceveil.types import Float32Array, Uint8Array
 
@@ -32,9 +35,16 @@ _CANONICAL = 224  # pixels; the unit of smoothing in recipes
 
 
 def build(config: SANConfig, prototypes: Tensor) -> PrototypeSAN:
-    """The untrained network of a recipe; ``prototypes`` is (2, 3, frame, frame) in [0, 1]."""
+    """The untrained network of a recipe; ``prototypes`` is (2, 3, S, S) in [0, 1]."""
     smoothing = config.network_smoothing * config.frame / _CANONICAL
-    return PrototypeSAN(SAN(config.combiner_kernel), prototypes, smoothing)
+    size = (config.frame, config.frame)
+    if prototypes.shape[2:] != size:
+        prototypes = F.interpolate(prototypes, size, mode="bilinear", antialias=True)
+    if config.prototype_channels == 1:
+        weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+        prototypes = (prototypes * weights).sum(dim=1, keepdim=True)
+    san = SAN(config.combiner_kernel, prototype_channels=config.prototype_channels)
+    return PrototypeSAN(san, prototypes, smoothing)
 
 
 def load_classifier(run: Path) -> tuple[nn.Module, int]:
@@ -85,9 +95,12 @@ class Faces:
 
     def draw(self, config: SANConfig, generator: torch.Generator, device: str) -> Batch:
         """A random batch, flipped and cropped together with its prototypes."""
-        rows = torch.randint(len(self.inputs), (config.batch,), generator=generator)
-        pair = [gender.as_batch(images, rows) for images in (self.inputs, self.originals)]
-        theta = random_theta(config.batch, config.landmarks, generator)
+        count = distributed.share(config.batch)
+        rows = torch.randint(len(self.inputs), (count,), generator=generator)
+        pair = [
+            gender.as_batch(images, rows, config.frame) for images in (self.inputs, self.originals)
+        ]
+        theta = random_theta(count, config.landmarks, generator)
         both, theta = joint_view(torch.cat(pair, dim=1), theta, generator, config.crop)
         male = torch.from_numpy(self.male)[rows]
         return Batch(*(t.to(device) for t in (both[:, :1], both[:, 1:], male, theta)))
@@ -104,7 +117,8 @@ def load_faces(
     for name in config.after:
         run = runs / name
         stage = opposite_outputs(channels_last(load_san(run, prototypes), device), device)
-        inputs = transformed(inputs, pack.male, stage, run / "checkpoint.safetensors")
+        with distributed.first_goes_first():
+            inputs = transformed(inputs, pack.male, stage, run / "checkpoint.safetensors")
     return Faces(inputs, pack.images, pack.male), prototypes
 
 
@@ -133,7 +147,7 @@ def train(
         config,
         model,
         [(channels_last(c, device), frame) for c, frame in networks],
-        ArcFaceMatcher(models / config.matcher, config.frame).to(device),
+        load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device),
     )
 
     def pretrain(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
@@ -145,6 +159,12 @@ def train(
 
     def adversarial(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         return objective(faces.draw(config, generator, device), generator)
+
+    def sheet(step: int) -> None:
+        shown = min(8, len(faces.inputs))
+        image = gender.as_batch(faces.inputs, torch.arange(shown), config.frame).to(device)
+        picture = contact_sheet(model, image, faces.male[:shown], float(faces.male.mean()))
+        write_png(picture, output / "sheets" / f"step-{step:06d}.png")
 
     modules: dict[str, nn.Module] = {"san": model}
     if not (output / "checkpoint.safetensors").is_file():
@@ -168,6 +188,8 @@ def train(
         steps=config.steps,
         peak=config.peak,
         seed=config.seed + 1,
+        epoch=math.ceil(len(faces.inputs) / config.batch),
+        on_epoch=sheet,
     )
 
 

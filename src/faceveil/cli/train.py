@@ -1,0 +1,63 @@
+"""``faceveil train``: run a recipe."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(commands: Any) -> None:
+    """Add the sub-command."""
+    p = commands.add_parser(
+        "train",
+        help="train a network from a recipe",
+        description="Train what a recipe in TOML describes; see TRAINING.md. Needs the extra "
+        "'train'. For several GPUs: torchrun --nproc-per-node N -m faceveil train RECIPE ...",
+    )
+    p.add_argument("recipe", type=Path, metavar="RECIPE.toml")
+    p.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the packs")
+    p.add_argument(
+        "--models",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="folder of auxiliary matchers (default: models)",
+    )
+    p.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="folder of all runs; this one goes into DIR/NAME (default: runs)",
+    )
+    p.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    p.add_argument(
+        "--resume", action="store_true", help="go on from the last checkpoint, if there is one"
+    )
+    p.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; returns 0."""
+    from faceveil.errors import OptionError
+
+    try:
+        from faceveil.training.loop import StoppedError
+        from faceveil.training.run import run_recipe
+    except ImportError as error:
+        raise OptionError(
+            f"train: {error.name} is not installed; expected the extra: "
+            'pip install "faceveil[train]"'
+        ) from error
+    a = arguments
+    try:
+        measured = run_recipe(a.recipe, a.data, a.models, a.output, a.device, resume=a.resume)
+    except StoppedError as stop:
+        print(f"faceveil: {stop}; add --resume to go on", file=sys.stderr)
+        return 130
+    print(json.dumps(measured, indent=1))
+    return 0

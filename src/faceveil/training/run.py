@@ -1,0 +1,119 @@
+"""One recipe, from the command line to a run folder that holds all that is needed to repeat it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from faceveil import __version__
+from faceveil.data.packs import sha256_of
+from faceveil.errors import OptionError
+from faceveil.training import distributed
+from faceveil.training.config import (
+    Config,
+    GenderConfig,
+    MatcherConfig,
+    RaceConfig,
+    load_config,
+)
+
+
+def run_recipe(
+    recipe: Path,
+    data: Path,
+    models: Path,
+    runs: Path,
+    device: str = "auto",
+    *,
+    resume: bool = False,
+) -> dict[str, float]:
+    """Run a recipe.
+
+    Its folder ``runs/NAME`` gets ``recipe.toml``, ``run.json`` (versions, data digests),
+    ``log.csv``, ``checkpoint.safetensors``, ``sheets/`` and, at the end, ``measured.json``.
+
+    Args:
+        recipe: the TOML file.
+        data: folder of the Parquet packs.
+        models: folder of ONNX matchers and teachers.
+        runs: folder of all runs; a recipe that builds on another one's run finds it here.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        resume: go on from a checkpoint; without it an existing run is refused.
+
+    Returns:
+        What was measured, as written to ``measured.json``.
+
+    Raises:
+        OptionError: if the recipe is bad, data are missing, the run exists and ``resume`` is not
+            set, or it was begun with another recipe.
+    """
+    config = load_config(recipe)
+    output = runs / config.name
+    with distributed.group(device) as here:
+        if distributed.rank() == 0:
+            _prepare(config, recipe, data, output, resume)
+        measured = _train(config, data, models, output, here)
+        if distributed.rank() == 0:
+            (output / "measured.json").write_text(json.dumps(measured, indent=1) + "\n")
+    return measured
+
+
+def _prepare(config: Config, recipe: Path, data: Path, output: Path, resume: bool) -> None:
+    """Create the run folder, or make sure that an existing one is this recipe's."""
+    begun = any(output.rglob("checkpoint.safetensors"))
+    if begun and not resume:
+        raise OptionError(
+            f"{output}: a run is there already; add --resume to go on with it, or name another "
+            "--output"
+        )
+    if begun:
+        before, now = asdict(load_config(output / "recipe.toml")), asdict(config)
+        changed = [k for k in now if before.get(k) != now[k]]
+        if changed:
+            raise OptionError(
+                f"{output}: was begun with {changed[0]} = {before.get(changed[0])!r}, the recipe "
+                f"says {now[changed[0]]!r}; give the recipe another name or name another --output"
+            )
+    packs = [data / name for name in config.data]
+    missing = next((p for p in packs if not p.is_file()), None)
+    if missing is not None:
+        raise OptionError(
+            f"{missing}: no such file; expected a Parquet pack; check --data, or make it with "
+            "'faceveil data prepare'"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    if not begun:
+        shutil.copyfile(recipe, output / "recipe.toml")
+    record = {
+        "faceveil": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "processes": distributed.world(),
+        "data": sha256_of(packs),
+    }
+    (output / "run.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _train(config: Config, data: Path, models: Path, output: Path, device: str) -> dict[str, float]:
+    if isinstance(config, GenderConfig):
+        from faceveil.training import gender
+
+        return gender.train(config, data, output, device)
+    if isinstance(config, RaceConfig):
+        from faceveil.training import race
+
+        return race.train(config, data, output, device)
+    if isinstance(config, MatcherConfig):
+        from faceveil.training import matcher
+
+        return matcher.train(config, data, models, output, device)
+    from faceveil.training import san
+
+    return san.train(config, data, models, output, device)

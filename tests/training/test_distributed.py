@@ -1,0 +1,107 @@
+"""Two CPU processes, started as ``torchrun`` starts them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+from safetensors.torch import load_file  # noqa: E402
+
+from faceveil.errors import OptionError  # noqa: E402
+from faceveil.training import distributed, loop  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+WORKER = """
+import sys
+from pathlib import Path
+import torch
+from faceveil.training import distributed, loop
+from tests.training.test_distributed import network, regression
+
+with distributed.group("cpu"):
+    assert distributed.world() == 2 and distributed.share(6) == 3
+    net = network(seed=distributed.rank())  # they begin apart: the first one's weights count
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    loop.run(regression(net), {"net": net}, optimizer, Path(sys.argv[1]), steps=7, peak=0.1, seed=5)
+    torch.save(net.state_dict(), f"{sys.argv[1]}/rank{distributed.rank()}.pt")
+"""
+
+
+def network(seed):
+    torch.manual_seed(seed)
+    return torch.nn.Linear(3, 1)
+
+
+def regression(net):
+    def step(_, generator):
+        x = torch.randn(4, 3, generator=generator)
+        loss = (net(x)[:, 0] - x.sum(dim=1)).square().mean()
+        return loss, {"loss": float(loss.detach())}
+
+    return step
+
+
+def by_hand(steps):
+    """What two processes should do: the mean of the gradients of both batches."""
+    net = network(seed=0)
+    for step in range(steps):
+        rate = loop.one_cycle(step, steps, 0.1)
+        gradients = []
+        for rank in (0, 1):
+            net.zero_grad()
+            generator = torch.Generator().manual_seed((5 * 1_000_003 + step + rank * 7_368_787))
+            regression(net)(step, generator)[0].backward()
+            gradients.append([p.grad.clone() for p in net.parameters()])
+        with torch.no_grad():
+            for p, a, b in zip(net.parameters(), *gradients, strict=True):
+                p -= rate * (a + b) / 2
+    return net.state_dict()
+
+
+def launch(folder, *command):
+    env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.run(
+        [*start, *map(str, command)], cwd=folder, env=env, capture_output=True, text=True
+    )
+
+
+def test_two_processes_average_their_gradients(tmp_path):
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+    done = launch(tmp_path, script, tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    ranks = [torch.load(tmp_path / f"rank{r}.pt", weights_only=True) for r in (0, 1)]
+    saved = load_file(tmp_path / "checkpoint.safetensors")
+    for name, wanted in by_hand(7).items():
+        assert torch.equal(ranks[0][name], ranks[1][name])
+        assert torch.equal(ranks[0][name], saved[f"net.{name}"])
+        torch.testing.assert_close(ranks[0][name], wanted, atol=1e-6, rtol=1e-5)
+
+
+def test_alone_nothing_happens():
+    net = network(0)
+    net(torch.ones(1, 3)).sum().backward()
+    before = [p.grad.clone() for p in net.parameters()]
+    distributed.average_gradients(list(net.parameters()))
+    assert all(
+        torch.equal(a, p.grad) for a, p in zip(before, net.parameters(), strict=True)
+    )
+    assert (distributed.rank(), distributed.world(), distributed.share(5)) == (0, 1, 5)
+    assert distributed.any_true(True) and not distributed.any_true(False)
+
+
+def test_uneven_batches_are_refused(monkeypatch):
+    monkeypatch.setattr(distributed, "world", lambda: 2)
+    with pytest.raises(OptionError, match="expected a multiple"):
+        distributed.share(5)
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda"])
+def test_devices_that_are_not_there(device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match="device"), distributed.group(device):
+        pass
