@@ -30,15 +30,22 @@ class PrototypeSAN(nn.Module):
         prototypes: (2, 3, S, S) female and male mean face in [0, 1].
         smoothing: sigma of the Gaussian that smooths the change from input to output, in pixels of
             S; 0 leaves the output as it is, with the 2x2 blocks of nearest-neighbour upsampling.
+        anchor: the autoencoder before semi-adversarial training, or None. What it fails to
+            reproduce of a face is then no part of the change: the change is the SAN's output less
+            the anchor's same-gender output, not less the face. Ours; the papers have no anchor, and
+            their change holds the loss of detail in the bottleneck too.
     """
 
     prototypes: Tensor
     grid: Tensor
     kernel: Tensor
 
-    def __init__(self, san: SAN, prototypes: Tensor, smoothing: float = 0.0) -> None:
+    def __init__(
+        self, san: SAN, prototypes: Tensor, smoothing: float = 0.0, anchor: SAN | None = None
+    ) -> None:
         super().__init__()
         self.san = san
+        self.anchor = None if anchor is None else anchor.requires_grad_(False)
         self.smoothing = smoothing
         if smoothing > 0:
             offsets = torch.arange(-(reach := max(1, round(3 * smoothing))), reach + 1)
@@ -80,14 +87,24 @@ class PrototypeSAN(nn.Module):
             (N, 1, S, S) in (0, 1).
         """
         same, wanted = self.prototype(male, theta), self.prototype(target, theta)
-        return self.smoothed(image, self.san(image, same, wanted))
+        return self.changed(image, self.san(image, same, wanted), self.reference(image, same))
 
-    def smoothed(self, image: Tensor, output: Tensor) -> Tensor:
-        """The output with its change smoothed: image + Gaussian(output - image), in [0, 1]."""
+    def reference(self, image: Tensor, same: Tensor) -> Tensor:
+        """What the change counts from: (N, 1, S, S), the face, or the anchor's version of it."""
+        if self.anchor is None:
+            return image
+        with torch.no_grad():
+            reference: Tensor = self.anchor(image, same, same)
+        return reference
+
+    def changed(self, image: Tensor, output: Tensor, reference: Tensor) -> Tensor:
+        """Image + Gaussian(output - reference) in [0, 1]; the output where there is neither."""
         if self.smoothing == 0:
-            return output
+            if self.anchor is None:
+                return output
+            return (image + output - reference).clamp(0, 1)
         reach = self.kernel.shape[-1] // 2
         kernel = self.kernel.to(output.dtype)
-        change = F.pad(output - image, (reach, reach, reach, reach), mode="replicate")
+        change = F.pad(output - reference, (reach, reach, reach, reach), mode="replicate")
         change = F.conv2d(F.conv2d(change, kernel), kernel.transpose(2, 3))
         return (image + change).clamp(0, 1)

@@ -110,6 +110,7 @@ class SANConfig:
     start: str = ""  # run whose SAN this one starts from, in place of pre-training
     after: tuple[str, ...] = ()  # FlowSAN: runs of SAN_1 .. SAN_{i-1}, which transform the data
     dissimilarity_to: Literal["original", "input", "none"] = "original"  # FlowSAN 3.2, scheme 3
+    anchored: bool = False  # the change counts from the pre-trained autoencoder's output; ours
     network_smoothing: float = 0.0  # sigma of the change inside the network, px of 224; ours
     crop: int = 0  # random shift of image and prototypes together, pixels of the frame
     landmarks: float = 0.5  # share of a batch whose prototypes are warped to jittered landmarks

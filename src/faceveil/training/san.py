@@ -8,7 +8,7 @@ stage of FlowSAN is trained likewise, on faces that the stages before it have tr
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -43,8 +43,10 @@ def build(config: SANConfig, prototypes: Tensor) -> PrototypeSAN:
     if config.prototype_channels == 1:
         weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
         prototypes = (prototypes * weights).sum(dim=1, keepdim=True)
-    san = SAN(config.combiner_kernel, prototype_channels=config.prototype_channels)
-    return PrototypeSAN(san, prototypes, smoothing)
+    kernel, channels = config.combiner_kernel, config.prototype_channels
+    anchor = SAN(kernel, prototype_channels=channels) if config.anchored else None
+    san = SAN(kernel, prototype_channels=channels)
+    return PrototypeSAN(san, prototypes, smoothing, anchor)
 
 
 def load_classifier(run: Path) -> tuple[nn.Module, int]:
@@ -65,6 +67,25 @@ def load_san(run: Path, prototypes: Tensor) -> PrototypeSAN:
     model = build(config, prototypes)
     checkpoint.load(run / "checkpoint.safetensors", {"san": model})
     return model.eval().requires_grad_(False)
+
+
+def load_start(folder: Path, prototypes: Tensor) -> PrototypeSAN:
+    """The SAN that a run starts from: a trained one, or the pre-training in its own folder."""
+    if (folder / "recipe.toml").is_file():
+        return load_san(folder, prototypes)
+    config = load_config(folder.parent / "recipe.toml")
+    if not isinstance(config, SANConfig):
+        raise ModelError(f"{folder}: kind is {config.kind!r}; expected the pre-training of a SAN")
+    plain = build(replace(config, anchored=False), prototypes)
+    checkpoint.load(folder / "checkpoint.safetensors", {"san": plain})
+    return plain
+
+
+def begin_from(model: PrototypeSAN, start: PrototypeSAN) -> None:
+    """Take over a start's weights; the anchor is the start's own, or its autoencoder."""
+    model.san.load_state_dict(start.san.state_dict())
+    if model.anchor is not None:
+        model.anchor.load_state_dict((start.anchor or start.san).state_dict())
 
 
 def random_theta(count: int, share: float, generator: torch.Generator) -> Tensor:
@@ -150,13 +171,6 @@ def train(
         load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device),
     )
 
-    def pretrain(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        batch = faces.draw(config, generator, device)
-        with torch.autocast(device, torch.bfloat16):
-            same = model(batch.image, batch.male, batch.male, batch.theta)
-        loss = dissimilarity(same, batch.original, config.pretrain_loss)
-        return loss, {"J_D": float(loss.detach())}
-
     def adversarial(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         return objective(faces.draw(config, generator, device), generator)
 
@@ -168,18 +182,11 @@ def train(
 
     modules: dict[str, nn.Module] = {"san": model}
     if not (output / "checkpoint.safetensors").is_file():
-        if config.start:
-            checkpoint.load(runs / config.start / "checkpoint.safetensors", modules)
-        else:
-            loop.run(
-                pretrain,
-                modules,
-                _adam(model, config.pretrain_peak),
-                output / "pretrain",
-                steps=config.pretrain_steps,
-                peak=config.pretrain_peak,
-                seed=config.seed,
-            )
+        folder = runs / config.start
+        if not config.start:
+            folder = output / "pretrain"
+            _pretrain(config, faces, prototypes, folder, device)
+        begin_from(model, load_start(folder, prototypes))
     return loop.run(
         adversarial,
         modules,
@@ -193,5 +200,30 @@ def train(
     )
 
 
+def _pretrain(
+    config: SANConfig, faces: Faces, prototypes: Tensor, folder: Path, device: str
+) -> None:
+    """J_D alone, without anchor: the autoencoder learns to reproduce its input."""
+    model = channels_last(build(replace(config, anchored=False), prototypes), device)
+
+    def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        batch = faces.draw(config, generator, device)
+        with torch.autocast(device, torch.bfloat16):
+            same = model(batch.image, batch.male, batch.male, batch.theta)
+        loss = dissimilarity(same, batch.original, config.pretrain_loss)
+        return loss, {"J_D": float(loss.detach())}
+
+    loop.run(
+        step,
+        {"san": model},
+        _adam(model, config.pretrain_peak),
+        folder,
+        steps=config.pretrain_steps,
+        peak=config.pretrain_peak,
+        seed=config.seed,
+    )
+
+
 def _adam(model: nn.Module, peak: float) -> Adam:
-    return Adam(model.parameters(), lr=peak, betas=(0.5, 0.99))
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return Adam(trained, lr=peak, betas=(0.5, 0.99))

@@ -58,8 +58,9 @@ class SemiAdversarial:
             proto_same = self.model.prototype(male, batch.theta)
             proto_opposite = self.model.prototype(1 - male, batch.theta)
             features = self.model.san.features(batch.image, proto_same)
-            outputs = (self.model.san.combine(features, p) for p in (proto_same, proto_opposite))
-            same, opposite = (self.model.smoothed(batch.image, o.float()) for o in outputs)
+            outputs = [self.model.san.combine(features, p) for p in (proto_same, proto_opposite)]
+            reference = self.model.reference(batch.image, proto_same).float()
+        same, opposite = (self.model.changed(batch.image, o.float(), reference) for o in outputs)
         j_g, fooled = self._gender(same, opposite, male, generator)
         j_m = self._matching(batch.original, same, opposite, generator)
         loss = c.lambda_g * j_g + c.lambda_m * j_m
