@@ -59,3 +59,57 @@ def test_no_landmarks_means_no_warp():
 def test_only_the_autoencoder_is_trained():
     names = {n.split(".")[0] for n, p in model().named_parameters() if p.requires_grad}
     assert names == {"san"}
+
+
+def forward(net, image):
+    y, eye = torch.tensor([1.0, 0.0]), torch.eye(2, 3).repeat(2, 1, 1)
+    with torch.no_grad():
+        return net(image, y, 1 - y, eye)
+
+
+def test_smoothing_is_a_gaussian_over_the_change():
+    import cv2
+
+    image = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(4))
+    torch.manual_seed(0)
+    plain = model()
+    smooth = PrototypeSAN(plain.san, plain.prototypes, smoothing=1.5)
+    change = (forward(plain, image) - image)[:, 0].numpy()
+    expected = [cv2.GaussianBlur(c, (9, 9), 1.5, borderType=cv2.BORDER_REPLICATE) for c in change]
+    wanted = np.clip(image[:, 0].numpy() + np.stack(expected), 0, 1)
+    np.testing.assert_allclose(forward(smooth, image)[:, 0], wanted, atol=1e-4)
+
+
+def test_an_anchored_san_changes_nothing_before_training_but_by_the_prototypes():
+    """What the autoencoder fails to reproduce is no part of the change."""
+    import copy
+
+    image = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(4))
+    plain = model()
+    anchored = PrototypeSAN(plain.san, plain.prototypes, anchor=copy.deepcopy(plain.san))
+    y, eye = torch.tensor([1.0, 0.0]), torch.eye(2, 3).repeat(2, 1, 1)
+    with torch.no_grad():
+        same = anchored(image, y, y, eye)
+        torch.testing.assert_close(same, image, atol=1e-6, rtol=0)
+        assert float((plain(image, y, y, eye) - image).abs().mean()) > 0.05
+    trained = {n.split(".")[0] for n, p in anchored.named_parameters() if p.requires_grad}
+    assert trained == {"san"}
+
+
+def test_grey_prototypes():
+    net = PrototypeSAN(SAN(prototype_channels=1), torch.rand(2, 1, 32, 32))
+    assert forward(net, torch.rand(2, 1, 32, 32)).shape == (2, 1, 32, 32)
+    with pytest.raises(ValueError, match="expected 1 or 3"):
+        SAN(prototype_channels=2)
+
+
+def test_the_prototype_scale_changes_the_weights_not_the_function():
+    a, b = SAN(), SAN(prototype_scale=10.0)
+    b.take(a)
+    torch.testing.assert_close(b.combiner.weight[:, 128:] * 10, a.combiner.weight[:, 128:])
+    x, p, q = torch.rand(2, 1, 16, 16), torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(a(x, p, q), b(x, p, q), atol=1e-5, rtol=1e-5)
+    a.take(b)
+    with torch.no_grad():
+        torch.testing.assert_close(a(x, p, q), b(x, p, q), atol=1e-5, rtol=1e-5)

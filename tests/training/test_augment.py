@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 import cv2  # noqa: E402
 
 from faceveil.imaging.geometry import arcface_from_canonical, invert  # noqa: E402
-from faceveil.training.augment import binomial_blur, random_view, warp  # noqa: E402
+from faceveil.training.augment import binomial_blur, joint_view, random_view, warp  # noqa: E402
 from faceveil.training.matchers import normalised_theta  # noqa: E402
 
 
@@ -49,3 +49,29 @@ def test_arcface_warp_equals_opencv():
     theta = normalised_theta(invert(matrix), 128, 112)
     out = warp(torch.from_numpy(x)[None, None], theta, 112)[0, 0].numpy()
     np.testing.assert_allclose(out, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("crop", [0, 3])
+def test_joint_view_keeps_face_and_prototype_together(crop):
+    """The prototype, sampled through its warp, moves just as the face does."""
+    size = 16
+    faces = torch.rand(12, 1, size, size, generator=generator(2))
+    theta = torch.eye(2, 3).repeat(12, 1, 1)
+    moved, maps = joint_view(faces, theta, generator(4), crop)
+    prototypes = warp(faces, maps, size)  # as if each face were its own prototype
+    torch.testing.assert_close(moved, prototypes, atol=1e-5, rtol=0)
+    assert not torch.equal(moved, faces)
+
+
+def test_joint_view_shifts_by_whole_pixels():
+    faces = torch.rand(20, 1, 16, 16, generator=generator(2))
+    moved, _ = joint_view(faces, torch.eye(2, 3).repeat(20, 1, 1), generator(4), 3)
+    inside = moved[:, :, 4:-4, 4:-4]
+    for face, part in zip(faces, inside, strict=True):
+        best = min(
+            float((f[:, 4 + dy : 12 + dy, 4 + dx : 12 + dx] - part).abs().max())
+            for f in (face, face.flip(2))
+            for dx in range(-3, 4)
+            for dy in range(-3, 4)
+        )
+        assert best < 1e-5

@@ -52,7 +52,7 @@ def by_hand(steps):
         gradients = []
         for rank in (0, 1):
             net.zero_grad()
-            generator = torch.Generator().manual_seed((5 * 1_000_003 + step + rank * 7_368_787))
+            generator = torch.Generator().manual_seed(5 * 1_000_003 + step + rank * 7_368_787)
             regression(net)(step, generator)[0].backward()
             gradients.append([p.grad.clone() for p in net.parameters()])
         with torch.no_grad():
@@ -87,11 +87,10 @@ def test_alone_nothing_happens():
     net(torch.ones(1, 3)).sum().backward()
     before = [p.grad.clone() for p in net.parameters()]
     distributed.average_gradients(list(net.parameters()))
-    assert all(
-        torch.equal(a, p.grad) for a, p in zip(before, net.parameters(), strict=True)
-    )
+    assert all(torch.equal(a, p.grad) for a, p in zip(before, net.parameters(), strict=True))
     assert (distributed.rank(), distributed.world(), distributed.share(5)) == (0, 1, 5)
-    assert distributed.any_true(True) and not distributed.any_true(False)
+    assert distributed.any_true(True)
+    assert not distributed.any_true(False)
 
 
 def test_uneven_batches_are_refused(monkeypatch):

@@ -57,3 +57,26 @@ def test_matching_loss_of_each_kind():
         np.testing.assert_allclose(matching_loss(*args, kind), value, rtol=1e-5)
     with pytest.raises(ValueError, match="None"):
         matching_loss(args[0], None, args[2], "mean")
+
+
+def test_marino_2019_is_minus_t_log_o_and_prefers_white():
+    """The published pre-training loss of the Keras project: a white image beats the face itself."""
+    rng = np.random.default_rng(3)
+    o, t = rng.uniform(0.01, 0.99, (2, 3, 1, 4, 5))
+    o_, t_ = torch.from_numpy(o), torch.from_numpy(t)
+    expected = -(t * np.log(o)).sum(axis=(1, 2, 3)).mean()
+    np.testing.assert_allclose(dissimilarity(o_, t_, "marino2019"), expected, rtol=1e-5)
+    white = dissimilarity(torch.ones_like(t_), t_, "marino2019")
+    assert white < dissimilarity(t_, t_, "marino2019")
+
+
+def test_gender_loss_of_a_part_of_the_same_gender_outputs():
+    """Each term is the mean over the faces it was asked of; none asked leaves one term."""
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    y = torch.tensor([0.0, 1.0, 1.0])
+    same, opposite = torch.tensor([0.3, -0.2, 1.0]), torch.tensor([0.5, 2.0, -1.0])
+    whole = gender_loss(same, opposite, y)
+    one = gender_loss(same[:1], opposite, y)
+    none = gender_loss(same[:0], opposite, y)
+    torch.testing.assert_close(whole - none, bce(same, y))
+    torch.testing.assert_close(one - none, bce(same[:1], y[:1]))

@@ -34,15 +34,25 @@ class SAN(nn.Module):
         rewrite: compute nearest upsampling followed by a convolution at the low resolution.
             Equal to the plain network up to rounding (see :func:`upsampled_conv3x3`).
         prototype_channels: 3 for RGB prototypes as in the paper, 1 for grey ones.
+        prototype_scale: factor of the combiner's weights for the prototype, which are all that
+            tells the opposite output from the same-gender one. The function is as general with any
+            factor, but Adam moves each weight by at most its rate a step: with 1, three thousand
+            steps go by before these few weights are large enough.
     """
 
     def __init__(
-        self, combiner_kernel: int = 1, *, rewrite: bool = True, prototype_channels: int = 3
+        self,
+        combiner_kernel: int = 1,
+        *,
+        rewrite: bool = True,
+        prototype_channels: int = 3,
+        prototype_scale: float = 1.0,
     ) -> None:
         super().__init__()
         if combiner_kernel not in (1, 3):
             raise ValueError(f"combiner_kernel: got {combiner_kernel}; expected 1 or 3")
         self.rewrite = rewrite
+        self.prototype_scale = prototype_scale
         if prototype_channels not in (1, 3):
             raise ValueError(f"prototype_channels: got {prototype_channels}; expected 1 or 3")
         self.encoder1 = nn.Conv2d(1 + prototype_channels, 8, 3, padding=1)
@@ -84,6 +94,7 @@ class SAN(nn.Module):
             (N, 1, H, W) in (0, 1).
         """
         weight, bias = self.combiner.weight, self.combiner.bias
+        prototype = prototype * self.prototype_scale
         if self.rewrite and weight.shape[-1] == 1:
             # A 1x1 convolution commutes with nearest upsampling, so the 128 maps are never made
             # at full resolution.
@@ -97,6 +108,12 @@ class SAN(nn.Module):
     def forward(self, image: Tensor, same: Tensor, target: Tensor) -> Tensor:
         """Protect with one prototype: (N, 1, H, W), (N, 3, H, W), (N, 3, H, W) -> (N, 1, H, W)."""
         return self.combine(self.features(image, same), target)
+
+    def take(self, other: SAN) -> None:
+        """Become the same function as another SAN of this shape, whatever its prototype scale."""
+        state = {k: v.clone() for k, v in other.state_dict().items()}
+        state["combiner.weight"][:, 128:] *= other.prototype_scale / self.prototype_scale
+        self.load_state_dict(state)
 
     def outputs(self, image: Tensor, same: Tensor, neutral: Tensor, opposite: Tensor) -> SANOutputs:
         """All three outputs of the paper from one pass through the encoder and decoder."""

@@ -91,6 +91,7 @@ class SANConfig:
     matcher_range: tuple[float, ...] = (0.0, 255.0)  # what an ONNX matcher takes for black, white
     frame: int = 128  # the paper's is 224
     prototype_channels: int = 3  # RGB prototypes as in the paper; 1 for grey ones
+    prototype_scale: float = 1.0  # of the combiner's prototype weights; see networks/san.py
     combiner_kernel: int = 1  # the authors' code
     pretrain_loss: Literal["bce_sum", "bce_mean", "l1", "marino2019"] = (
         "bce_mean"  # eq. (2), scaled by 1/pixels

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from faceveil.types import Float32Array, Uint8Array
 
 CHUNK = 64
+SAVE_EVERY = 32  # chunks
 
 Transform = Callable[[Float32Array, Float32Array], Float32Array]
 """(N, 1, S, S) faces in [0, 1] and (N,) labels -> (N, 1, S, S) opposite-gender outputs."""
@@ -61,7 +62,7 @@ def transformed(
         faces = np.asarray(images[rows][:, None] / np.float32(255), np.float32)
         result = transform(faces, male[rows])[:, 0]
         out[rows] = np.clip(np.rint(result * 255), 0, 255).astype(np.uint8)
-        if start // CHUNK % 32 == 31:
+        if start // CHUNK % SAVE_EVERY == SAVE_EVERY - 1:
             out.flush()
             _write(state, digest, rows.stop)
     out.flush()

@@ -43,10 +43,15 @@ def build(config: SANConfig, prototypes: Tensor) -> PrototypeSAN:
     if config.prototype_channels == 1:
         weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
         prototypes = (prototypes * weights).sum(dim=1, keepdim=True)
-    kernel, channels = config.combiner_kernel, config.prototype_channels
-    anchor = SAN(kernel, prototype_channels=channels) if config.anchored else None
-    san = SAN(kernel, prototype_channels=channels)
-    return PrototypeSAN(san, prototypes, smoothing, anchor)
+    san, anchor = (
+        SAN(
+            config.combiner_kernel,
+            prototype_channels=config.prototype_channels,
+            prototype_scale=config.prototype_scale,
+        )
+        for _ in range(2)
+    )
+    return PrototypeSAN(san, prototypes, smoothing, anchor if config.anchored else None)
 
 
 def load_classifier(run: Path) -> tuple[nn.Module, int]:
@@ -83,9 +88,9 @@ def load_start(folder: Path, prototypes: Tensor) -> PrototypeSAN:
 
 def begin_from(model: PrototypeSAN, start: PrototypeSAN) -> None:
     """Take over a start's weights; the anchor is the start's own, or its autoencoder."""
-    model.san.load_state_dict(start.san.state_dict())
+    model.san.take(start.san)
     if model.anchor is not None:
-        model.anchor.load_state_dict((start.anchor or start.san).state_dict())
+        model.anchor.take(start.anchor or start.san)
 
 
 def random_theta(count: int, share: float, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,55 @@
+"""Identity-disjoint parts: nobody is in two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from faceveil.data.records import Record, Split
+from faceveil.errors import OptionError
+
+PARTS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def split(
+    records: Sequence[Record], fractions: tuple[float, float, float], seed: int
+) -> list[Record]:
+    """Put every photo into ``train``, ``val`` or ``test``.
+
+    A data set's official parts are kept. Otherwise people (each photo of unknown identity counts
+    as a person of its own) are shuffled by the seed, men and women apart, and dealt out.
+
+    Args:
+        records: of one data set.
+        fractions: shares of people in the three parts; they sum to 1.
+        seed: decides who goes where.
+
+    Returns:
+        The records with their part, in the same order.
+
+    Raises:
+        OptionError: if the fractions are not as above, or an official part is missing for some.
+    """
+    if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        given = ", ".join(f"{f:g}" for f in fractions)
+        raise OptionError(f"fractions: got {given}; expected three shares that sum to 1")
+    official = [r for r in records if r.split]
+    if official:
+        if len(official) < len(records):
+            missing = next(r for r in records if not r.split)
+            raise OptionError(
+                f"{missing.source}: in no official part, though others are; fetch the list again"
+            )
+        return list(records)
+    people = {r.identity or f"\0{i}": r.gender for i, r in enumerate(records)}
+    where: dict[str, Split] = {}
+    generator = np.random.default_rng(seed)
+    for gender in ("f", "m"):
+        names = sorted(p for p, g in people.items() if g == gender)
+        order = generator.permutation(len(names))
+        ends = np.rint(np.cumsum(fractions) * len(names)).astype(int)
+        for rank, i in enumerate(order):
+            where[names[i]] = PARTS[int(np.searchsorted(ends, rank, "right"))]
+    return [replace(r, split=where[r.identity or f"\0{i}"]) for i, r in enumerate(records)]
