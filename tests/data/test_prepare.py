@@ -106,6 +106,25 @@ def test_killed_and_resumed(tmp_path, photos, detector, monkeypatch):
     assert not list((tmp_path / "killed").glob(".*"))
 
 
+def test_killed_between_two_packs(tmp_path, photos, detector, monkeypatch):
+    prepare(photos, "x", tmp_path / "straight", detector, size=64)
+    real, calls = module._join, []
+
+    def dies(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_join", dies)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(photos, "x", tmp_path / "killed", detector, size=64)
+    assert len(digest(tmp_path / "killed")) == 1
+    assert prepare(photos, "x", tmp_path / "killed", detector, size=64).fresh
+    assert digest(tmp_path / "killed") == digest(tmp_path / "straight")
+
+
 def test_up_to_date_and_other_settings(tmp_path, photos, detector):
     out = tmp_path / "out"
     prepare(photos, "x", out, detector, size=64)

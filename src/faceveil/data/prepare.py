@@ -78,39 +78,34 @@ def prepare(
     before = _read(done)
     parts = sorted({r.split for r in records})
     packs = tuple(output / f"{name}-{part}.parquet" for part in parts)
-    if before.get("key") == key and all(p.is_file() for p in packs):
+    ours = before.get("key") == key
+    if ours and before.get("complete") and all(p.is_file() for p in packs):
         left_out = tuple((s, why) for s, why in before["skipped"])
         return Prepared(packs, before["faces"], left_out, fresh=False)
     there = [p for p in packs if p.exists()]
-    if there and not overwrite:
+    if there and not ours and not overwrite:
         raise OptionError(
             f"{there[0]}: is there already and was not made of these photos and settings; name "
             "another --name, or add --overwrite"
         )
     shards = output / f".{name}.parts" / key[:16]
-    skipped_all: list[tuple[str, str]] = []
+    tables = {part: _shards(records, part, shards, detector, size) for part in parts}
+    # From here on packs appear one by one; a run killed between them knows them for its own.
+    _write_json(done, {"key": key, "complete": False})
+    skipped: list[tuple[str, str]] = []
     faces = 0
     for part, pack in zip(parts, packs, strict=True):
-        chosen = [r for r in records if r.split == part]
-        tables = []
-        with tqdm(total=len(chosen), desc=pack.stem, unit="photo", disable=None) as bar:
-            for start in range(0, len(chosen), SHARD):
-                group = chosen[start : start + SHARD]
-                path = shards / f"{part}-{start:08d}.parquet"
-                if not path.is_file():
-                    _write_shard(group, path, detector, size)
-                tables.append(path)
-                bar.update(len(group))
-        found, skipped = _join(tables, pack, name, part)
+        found, out = _join(tables[part], pack)
         faces += found
-        skipped_all += skipped
+        skipped += out
     if faces == 0:
         raise OptionError(f"{name}: no face in any of {len(records)} photos; check the folder")
-    _write_json(done, {"key": key, "size": size, "faces": faces, "skipped": skipped_all})
+    state = {"key": key, "complete": True, "size": size, "faces": faces, "skipped": skipped}
+    _write_json(done, state)
     for path in sorted(shards.parent.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     shards.parent.rmdir()
-    return Prepared(packs, faces, tuple(skipped_all), fresh=True)
+    return Prepared(packs, faces, tuple(skipped), fresh=True)
 
 
 def align(record: Record, detector: Detector, size: int) -> Uint8Array:
@@ -143,6 +138,23 @@ def most_central(faces: Sequence[Face], shape: tuple[int, ...]) -> Face:
     return max(faces, key=rank)
 
 
+def _shards(
+    records: Sequence[Record], part: str, folder: Path, detector: Detector, size: int
+) -> list[Path]:
+    """The shards of one part; those that are not there yet are made."""
+    chosen = [r for r in records if r.split == part]
+    paths = []
+    with tqdm(total=len(chosen), desc=part, unit="photo", disable=None) as bar:
+        for start in range(0, len(chosen), SHARD):
+            group = chosen[start : start + SHARD]
+            path = folder / f"{part}-{start:08d}.parquet"
+            if not path.is_file():
+                _write_shard(group, path, detector, size)
+            paths.append(path)
+            bar.update(len(group))
+    return paths
+
+
 def _write_shard(group: Sequence[Record], path: Path, detector: Detector, size: int) -> None:
     rows: dict[str, list[Any]] = {c: [] for c in (*COLUMNS, "skipped")}
     for record in group:
@@ -159,7 +171,7 @@ def _write_shard(group: Sequence[Record], path: Path, detector: Detector, size: 
     _write_table(_table(rows), path)
 
 
-def _join(shards: Sequence[Path], pack: Path, name: str, part: str) -> tuple[int, list[Any]]:
+def _join(shards: Sequence[Path], pack: Path) -> tuple[int, list[Any]]:
     """One pack from its shards, without the columns that say nothing."""
     import pyarrow as pa
     import pyarrow.compute as pc
