@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -56,7 +57,13 @@ def load_packs(paths: Sequence[Path], *, grey: bool = False) -> Pack:
     for path in paths:
         if not path.is_file():
             raise OptionError(f"{path}: no such file; expected a Parquet pack; check --data")
-        table = pq.read_table(path)
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise OptionError(
+                f"{path}: damaged, or no Parquet file ({reason}); expected a pack; make it again"
+            ) from error
         missing = {"image", "gender"} - set(table.schema.names)
         if missing:
             raise OptionError(f"{path}: no column {sorted(missing)}; expected image and gender")
