@@ -5,14 +5,38 @@ from pathlib import Path
 import pytest
 
 from faceveil.errors import OptionError
-from faceveil.training.config import SANConfig, load_config
+from faceveil.training.config import SANConfig, dump_config, load_config
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+FOLDER = Path(__file__).parents[2] / "recipes"
+RECIPES = sorted(FOLDER.rglob("*.toml"))
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
-def test_every_recipe_loads(path):
-    assert load_config(path).name == path.stem
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: str(p.relative_to(FOLDER)))
+def test_every_recipe_loads_and_is_named_after_its_file(path):
+    assert load_config(path).name == "-".join(path.relative_to(FOLDER).with_suffix("").parts)
+
+
+def test_every_run_that_a_recipe_builds_on_is_another_recipes():
+    configs = [load_config(path) for path in RECIPES]
+    names = {c.name for c in configs}
+    for c in configs:
+        if isinstance(c, SANConfig):
+            start = c.start.partition("/")[0]
+            assert {*c.classifiers, *c.after, *([start] if start else [])} <= names, c.name
+
+
+def test_a_base_gives_what_a_recipe_does_not(tmp_path):
+    (tmp_path / "a.toml").write_text(
+        "kind = 'san'\nname = 'a'\nmatcher = 'm'\nclassifiers = ['c']\nsteps = 5\nviews = false\n"
+    )
+    (tmp_path / "b.toml").write_text("base = 'a.toml'\nname = 'b'\nsteps = 7\n")
+    config = load_config(tmp_path / "b.toml")
+    assert (config.name, config.steps, config.views, config.matcher) == ("b", 7, False, "m")
+    (tmp_path / "full.toml").write_text(dump_config(config))
+    assert load_config(tmp_path / "full.toml") == config
+    (tmp_path / "a.toml").write_text("base = 'b.toml'\n")
+    with pytest.raises(OptionError, match="circle"):
+        load_config(tmp_path / "b.toml")
 
 
 def test_recipes_are_there():

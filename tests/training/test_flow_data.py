@@ -39,13 +39,13 @@ EXPECTED = IMAGES + np.where(MALE > 0, 10, 20).astype(np.uint8)[:, None, None]
 
 
 def test_every_face_in_order(checkpoint):
-    assert np.array_equal(transformed(IMAGES, MALE, Stage(), checkpoint, quiet=True), EXPECTED)
+    assert np.array_equal(transformed(IMAGES, MALE, Stage(), checkpoint, 8, quiet=True), EXPECTED)
 
 
 def test_done_once(checkpoint):
-    transformed(IMAGES, MALE, Stage(), checkpoint, quiet=True)
+    transformed(IMAGES, MALE, Stage(), checkpoint, 8, quiet=True)
     again = Stage()
-    assert np.array_equal(transformed(IMAGES, MALE, again, checkpoint, quiet=True), EXPECTED)
+    assert np.array_equal(transformed(IMAGES, MALE, again, checkpoint, 8, quiet=True), EXPECTED)
     assert again.calls == 0
 
 
@@ -53,15 +53,15 @@ def test_stopped_and_resumed(checkpoint, monkeypatch):
     monkeypatch.setattr(flow_data, "CHUNK", 10)
     monkeypatch.setattr(flow_data, "SAVE_EVERY", 2)
     with pytest.raises(KeyboardInterrupt):
-        transformed(IMAGES, MALE, Stage(fail_at=7), checkpoint, quiet=True)
+        transformed(IMAGES, MALE, Stage(fail_at=7), checkpoint, 8, quiet=True)
     rest = Stage()
-    assert np.array_equal(transformed(IMAGES, MALE, rest, checkpoint, quiet=True), EXPECTED)
+    assert np.array_equal(transformed(IMAGES, MALE, rest, checkpoint, 8, quiet=True), EXPECTED)
     assert rest.calls == 15 - 6  # six chunks of ten were recorded as done
 
 
 @pytest.mark.parametrize("what", ["weights", "images", "state"])
 def test_made_anew_when_something_changed(checkpoint, what):
-    transformed(IMAGES, MALE, Stage(), checkpoint, quiet=True)
+    transformed(IMAGES, MALE, Stage(), checkpoint, 8, quiet=True)
     images = IMAGES
     if what == "weights":
         checkpoint.write_bytes(b"other weights")
@@ -70,6 +70,13 @@ def test_made_anew_when_something_changed(checkpoint, what):
     else:
         (checkpoint.parent / "outputs.json").write_text(json.dumps(["damaged"]))
     again = Stage()
-    out = transformed(images, MALE, again, checkpoint, quiet=True)
+    out = transformed(images, MALE, again, checkpoint, 8, quiet=True)
     assert again.calls == 3
     assert np.array_equal(out, images + (EXPECTED - IMAGES))
+
+
+def test_another_frame(checkpoint):
+    """Packs of one size, a stage of another: its outputs are of its own."""
+    out = transformed(IMAGES, MALE, Stage(), checkpoint, 16, quiet=True)
+    assert out.shape == (150, 16, 16)
+    assert abs(float(out.mean()) - float(EXPECTED.mean())) < 1

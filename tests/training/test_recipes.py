@@ -11,7 +11,7 @@ pa = pytest.importorskip("pyarrow", reason="needs the train extra")
 import onnxruntime as ort  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
-from faceveil.errors import OptionError  # noqa: E402
+from faceveil.errors import ModelError, OptionError  # noqa: E402
 from faceveil.training import checkpoint, gender, san  # noqa: E402
 from faceveil.training.config import load_config  # noqa: E402
 from faceveil.training.loop import step_generator  # noqa: E402
@@ -162,3 +162,43 @@ batch = 6
     np.testing.assert_allclose(np.linalg.norm(out, axis=1), 1, atol=1e-5)
     card = json.loads(onnx.with_suffix(".json").read_text())
     assert set(card["thresholds"]) == {"0.01", "0.001"}
+
+
+def test_flow_from_recipes_to_protector(tmp_path, data, models):
+    """A second stage is trained on the first one's outputs, and both run in sequence."""
+    from faceveil.protectors.registry import MethodOptions, build_crop_protector
+
+    runs, weights = tmp_path / "runs", tmp_path / "weights"
+    run_recipe(small_gender(tmp_path), data, models, runs, "cpu")
+    common = (
+        'kind = "san"\nmatcher = "matcher.onnx"\nclassifiers = ["aux"]\npretrain_steps = 2\n'
+        "steps = 3\nbatch = 4\nanchored = true\nnetwork_smoothing = 1.6\nsmoothing = 0.0\n"
+        "prototype_scale = 10.0\ncrop = 2\n"
+    )
+    texts = [common, common + 'start = "flowsan-1"\nafter = ["flowsan-1"]\n']
+    for i, text in enumerate(texts, 1):
+        path = recipe(tmp_path, f"flowsan-{i}", text)
+        run_recipe(path, data, models, runs, "cpu")
+        publish(path, runs, data, weights)
+    cached = np.load(runs / "flowsan-1" / "outputs.npy")
+    assert cached.shape == (24, 128, 128)
+    assert len(list((runs / "flowsan-1" / "sheets").glob("*.png"))) >= 1
+    flow = build_crop_protector("flowsan", weights=weights, options=MethodOptions(stages=2))
+    luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32)
+    first, second = flow.outputs(luma, np.array([1, 0], np.float32), np.array([0, 1], np.float32))
+    assert not np.allclose(first, second)
+    torch_stage = san.load_san(runs / "flowsan-1", torch.zeros(2, 3, 128, 128))
+    faces = np.random.default_rng(1).random((2, 1, 128, 128)).astype(np.float32)
+    y, eye = torch.tensor([1.0, 0.0]), torch.eye(2, 3).repeat(2, 1, 1)
+    with torch.no_grad():
+        expected = torch_stage(torch.from_numpy(faces), y, 1 - y, eye)[:, 0]
+    found = flow.stages[0](faces[:, 0], y.numpy(), 1 - y.numpy(), eye.numpy())
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_damaged_start_is_named(tmp_path, data, models):
+    run_recipe(small_gender(tmp_path), data, models, tmp_path / "runs", "cpu")
+    path = small_san(tmp_path, "late")
+    path.write_text(path.read_text() + 'start = "aux"\n')
+    with pytest.raises(ModelError, match="expected a SAN"):
+        run_recipe(path, data, models, tmp_path / "runs", "cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -135,18 +136,16 @@ _KINDS: dict[str, type[Config]] = {
 def load_config(path: Path) -> Config:
     """Read a recipe.
 
+    A recipe may name a ``base``, another recipe (relative to its own folder) whose values hold
+    where it does not give its own.
+
     Args:
         path: a TOML file whose ``kind`` is ``gender``, ``race``, ``matcher`` or ``san``.
 
     Raises:
         OptionError: if the file is missing, is no TOML, or has an unknown or ill-typed key.
     """
-    try:
-        values = tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise OptionError(f"{path}: no such file; expected a recipe in TOML") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise OptionError(f"{path}: cannot be read ({error}); expected a recipe in TOML") from error
+    values = _read(path, depth=0)
     kind = values.get("kind")
     if kind not in _KINDS:
         raise OptionError(f"{path}: kind is {kind!r}; expected one of {', '.join(_KINDS)}")
@@ -162,3 +161,30 @@ def load_config(path: Path) -> Config:
         return cls(**frozen)
     except TypeError as error:
         raise OptionError(f"{path}: {error}; see the recipes folder for examples") from error
+
+
+def dump_config(config: Config) -> str:
+    """A recipe as TOML with every value, defaults and those of its base included."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, tuple):
+            return f"[{', '.join(map(text, value))}]"
+        # JSON's strings, numbers and booleans are TOML's.
+        return json.dumps(value, ensure_ascii=False)
+
+    return "".join(f"{f.name} = {text(getattr(config, f.name))}\n" for f in fields(config))
+
+
+def _read(path: Path, depth: int) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise OptionError(f"{path}: no such file; expected a recipe in TOML") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise OptionError(f"{path}: cannot be read ({error}); expected a recipe in TOML") from error
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    if not isinstance(base, str) or depth > 4:
+        raise OptionError(f"{path}: base is {base!r}; expected the path of a recipe, not a circle")
+    return _read(path.parent / base, depth + 1) | values

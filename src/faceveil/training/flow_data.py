@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -31,6 +32,7 @@ def transformed(
     male: Float32Array,
     transform: Transform,
     checkpoint: Path,
+    side: int,
     *,
     quiet: bool = False,
 ) -> Uint8Array:
@@ -42,10 +44,11 @@ def transformed(
         transform: the stage.
         checkpoint: its weights; the cache lies beside them and is valid for these weights and
             these images only.
+        side: of the stage's frame in pixels.
         quiet: no progress bar.
 
     Returns:
-        (N, S, S) grey uint8, read-only, mapped from the file.
+        (N, side, side) grey uint8, read-only, mapped from the file.
     """
     key = hashlib.sha256(checkpoint.read_bytes())
     key.update(np.ascontiguousarray(images).tobytes())
@@ -54,13 +57,13 @@ def transformed(
     state = checkpoint.with_name("outputs.json")
     done = _done(state, digest) if path.is_file() else 0
     mode = "r+" if done else "w+"
-    shape = None if done else images.shape
+    shape = None if done else (len(images), side, side)
     out = np.lib.format.open_memmap(path, mode=mode, dtype=np.uint8, shape=shape)
     starts = range(done, len(images), CHUNK)
     for start in tqdm(starts, desc=f"outputs of {checkpoint.parent.name}", disable=quiet or None):
         rows = slice(start, min(start + CHUNK, len(images)))
-        faces = np.asarray(images[rows][:, None] / np.float32(255), np.float32)
-        result = transform(faces, male[rows])[:, 0]
+        faces = resized(images[rows], side)
+        result = transform(faces[:, None], male[rows])[:, 0]
         out[rows] = np.clip(np.rint(result * 255), 0, 255).astype(np.uint8)
         if start // CHUNK % SAVE_EVERY == SAVE_EVERY - 1:
             out.flush()
@@ -70,6 +73,15 @@ def transformed(
     _write(state, digest, len(images))
     mapped: Uint8Array = np.load(path, mmap_mode="r")
     return mapped
+
+
+def resized(images: Uint8Array, side: int) -> Float32Array:
+    """Grey faces in [0, 1] at another size: (N, S, S) uint8 -> (N, side, side)."""
+    faces = images / np.float32(255)
+    if images.shape[-1] == side:
+        return np.asarray(faces, np.float32)
+    method = cv2.INTER_AREA if images.shape[-1] > side else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(f, (side, side), interpolation=method) for f in faces])
 
 
 def opposite_outputs(model: torch.nn.Module, device: str) -> Transform:

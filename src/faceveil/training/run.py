@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from faceveil.training.config import (
     GenderConfig,
     MatcherConfig,
     RaceConfig,
+    dump_config,
     load_config,
 )
 
@@ -57,14 +57,14 @@ def run_recipe(
     output = runs / config.name
     with distributed.group(device) as here:
         if distributed.rank() == 0:
-            _prepare(config, recipe, data, output, resume)
+            _prepare(config, data, output, resume)
         measured = _train(config, data, models, output, here)
         if distributed.rank() == 0:
             (output / "measured.json").write_text(json.dumps(measured, indent=1) + "\n")
     return measured
 
 
-def _prepare(config: Config, recipe: Path, data: Path, output: Path, resume: bool) -> None:
+def _prepare(config: Config, data: Path, output: Path, resume: bool) -> None:
     """Create the run folder, or make sure that an existing one is this recipe's."""
     begun = any(output.rglob("checkpoint.safetensors"))
     if begun and not resume:
@@ -89,7 +89,7 @@ def _prepare(config: Config, recipe: Path, data: Path, output: Path, resume: boo
         )
     output.mkdir(parents=True, exist_ok=True)
     if not begun:
-        shutil.copyfile(recipe, output / "recipe.toml")
+        (output / "recipe.toml").write_text(dump_config(config))
     record = {
         "faceveil": __version__,
         "torch": torch.__version__,

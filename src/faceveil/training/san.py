@@ -143,8 +143,9 @@ def load_faces(
     for name in config.after:
         run = runs / name
         stage = opposite_outputs(channels_last(load_san(run, prototypes), device), device)
+        weights = run / "checkpoint.safetensors"
         with distributed.first_goes_first():
-            inputs = transformed(inputs, pack.male, stage, run / "checkpoint.safetensors")
+            inputs = transformed(inputs, pack.male, stage, weights, config.frame)
     return Faces(inputs, pack.images, pack.male), prototypes
 
 
