@@ -6,10 +6,13 @@ distance of the AUC from one half: an AUC below it is read by 1 - p.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceveil.errors import OptionError
+from faceveil.types import Float64Array
 
 
 def auc(scores: ArrayLike, male: ArrayLike) -> float:
@@ -37,6 +40,58 @@ def eer(scores: ArrayLike, male: ArrayLike) -> float:
     """
     men, women = _split(scores, male)
     return equal_error_rate(men, women)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RocCurve:
+    """A ROC curve: one point per threshold, from (0, 0) to (1, 1).
+
+    Attributes:
+        fpr: (K,) false positive rates, rising: the share of women read as men, or of impostors
+            that match.
+        tpr: (K,) true positive rates.
+        thresholds: (K,) falling; a score at or above it counts as positive; the first is infinite.
+    """
+
+    fpr: Float64Array
+    tpr: Float64Array
+    thresholds: Float64Array
+
+
+def roc(scores: ArrayLike, male: ArrayLike) -> RocCurve:
+    """ROC curve of gender scores."""
+    return roc_of(*_split(scores, male))
+
+
+def roc_of(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> RocCurve:
+    """ROC curve of two sets of finite scores, the positive ones expected higher."""
+    thresholds = np.unique(np.concatenate([positive, negative]))[::-1]
+    tpr, fpr = (
+        (len(side) - np.searchsorted(np.sort(side), thresholds, "left")) / len(side)
+        for side in (positive, negative)
+    )
+    first = np.zeros(1)
+    return RocCurve(
+        np.concatenate([first, fpr]),
+        np.concatenate([first, tpr]),
+        np.concatenate([[np.inf], thresholds]),
+    )
+
+
+def reduction(original: float, protected: float, chance: float = 0.5) -> float:
+    """Gender-AN eq. (9): (R_or - R_adv) / (R_or - R_random); 1 is ideal, above it flips.
+
+    Args:
+        original: accuracy (or AUC) of an attribute classifier on the originals.
+        protected: the same on the protected faces.
+        chance: what guessing gives.
+
+    Raises:
+        OptionError: if the classifier is at chance on the originals.
+    """
+    if np.isclose(original, chance):
+        raise OptionError(f"reduction: {original:g} on the originals is chance; nothing to reduce")
+    return (original - protected) / (original - chance)
 
 
 def error_rate(scores: ArrayLike, male: ArrayLike, threshold: float = 0.5) -> float:
