@@ -1,0 +1,146 @@
+"""What an adversary is given, and how its success is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faceveil.errors import OptionError
+from faceveil.evaluation.metrics import gender
+from faceveil.evaluation.metrics.intervals import Interval, percentile, weighted_auc, weights
+from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.types import Float32Array, Uint8Array
+
+Protect = Callable[[Uint8Array, NDArray[np.uint8]], Uint8Array]
+"""Crops (N, 224, 224) and labels (N,), 1 male -> protected crops."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What an adversary has. It has no label of the faces that it attacks.
+
+    Attributes:
+        targets: (N, 224, 224) grey uint8, the protected faces.
+        own: (K, 224, 224) grey uint8, unprotected faces of other people, the adversary's own.
+        own_male: (K,) their labels.
+        own_identity: (K,) who they show.
+        protect: the protector as a black box, for faces whose gender the adversary knows.
+        gender_judges: classifiers at hand.
+        matchers: face matchers at hand.
+        again: more protected versions of the targets, by a protector that draws anew each time.
+        seed: decides everything random.
+    """
+
+    targets: Uint8Array
+    own: Uint8Array
+    own_male: NDArray[np.uint8]
+    own_identity: NDArray[np.int64]
+    protect: Protect
+    gender_judges: Sequence[GenderJudge]
+    matchers: Sequence[Matcher]
+    again: Sequence[Uint8Array] = field(default=())
+    seed: int = 0
+
+
+class Adversary(Protocol):
+    """A way to read gender.
+
+    Attributes:
+        name: unique name.
+        assumption: what it needs to know or to have, in one sentence.
+    """
+
+    @property
+    def name(self) -> str:
+        """Unique name."""
+        ...
+
+    @property
+    def assumption(self) -> str:
+        """What it needs to know or to have."""
+        ...
+
+    def scores(self, scene: Scene) -> Mapping[str, Float32Array]:
+        """Scores (N,) of the targets that grow with P(male), by variant (judge, classifier)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AttackResult:
+    """How well one variant of an adversary reads gender.
+
+    Attributes:
+        adversary: its name.
+        variant: which judge or classifier.
+        auc: area under the ROC curve; 0.5 is chance. Adversaries know their own sign, so below 0.5
+            they are wrong: only the flip adversary profits from that.
+        interval: bootstrap interval of the AUC over identities.
+        eer: equal error rate.
+    """
+
+    adversary: str
+    variant: str
+    auc: float
+    interval: Interval
+    eer: float
+
+
+def attack(
+    adversary: Adversary,
+    scene: Scene,
+    male: ArrayLike,
+    identity: ArrayLike,
+    *,
+    repeats: int = 1000,
+) -> tuple[AttackResult, ...]:
+    """Let an adversary read, and measure it with the true labels.
+
+    Args:
+        adversary: the adversary.
+        scene: what it is given.
+        male: (N,) true labels of the targets.
+        identity: (N,) who the targets show.
+        repeats: of the bootstrap.
+
+    Raises:
+        OptionError: if a score is not finite, a class is empty, or the number of scores is wrong.
+    """
+    labels = np.asarray(male)
+    w = weights(identity, repeats, scene.seed)
+    results = []
+    for variant, scores in adversary.scores(scene).items():
+        if scores.shape != labels.shape:
+            raise OptionError(
+                f"{adversary.name}, {variant}: got scores of shape {scores.shape}; expected "
+                f"{labels.shape}"
+            )
+        auc, eer = gender.auc(scores, labels), gender.eer(scores, labels)
+        interval = percentile(weighted_auc(scores, labels, w))
+        results.append(AttackResult(adversary.name, variant, auc, interval, eer))
+    return tuple(results)
+
+
+def strongest(results: Sequence[AttackResult]) -> AttackResult:
+    """The result with the highest AUC: the headline of a report.
+
+    Raises:
+        OptionError: if there is none.
+    """
+    if not results:
+        raise OptionError("adversaries: got no result; expected one or more; name an adversary")
+    return max(results, key=lambda r: r.auc)
+
+
+def as_rgb(crops: Uint8Array) -> Uint8Array:
+    """Grey crops as judges take them: (N, 224, 224) -> (N, 224, 224, 3)."""
+    return np.repeat(crops[..., None], 3, axis=3)
+
+
+def by_judges(scene: Scene, crops: Uint8Array, prefix: str = "") -> dict[str, Float32Array]:
+    """P(male) of every judge, by name."""
+    rgb = as_rgb(crops)
+    return {f"{prefix}{judge.info.name}": judge.p_male(rgb) for judge in scene.gender_judges}

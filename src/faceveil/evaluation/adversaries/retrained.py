@@ -1,0 +1,78 @@
+"""Adversary 3a, retrained on embeddings: SVM, random forest, MLP and k-NN (Gender-AN's four).
+
+Assumption: the adversary has labelled faces of its own and face matchers. Trained on clean faces
+(``clean``) it is Gender-AN's protocol; trained on what the protector makes of them (``protected``)
+it has the protector too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from faceveil.errors import OptionError
+from faceveil.evaluation.adversaries.base import Scene, as_rgb
+from faceveil.types import Float32Array
+
+CLASSIFIERS = ("svm", "forest", "mlp", "knn")
+
+
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """Classical classifiers on the embeddings of each matcher.
+
+    Attributes:
+        classifiers: which of ``svm``, ``forest``, ``mlp``, ``knn``.
+    """
+
+    classifiers: tuple[str, ...] = CLASSIFIERS
+    name: str = "retrained-embeddings"
+    assumption: str = "has labelled faces, face matchers and, for 'protected', the protector itself"
+
+    def scores(self, scene: Scene) -> dict[str, Float32Array]:
+        """Scores by ``classifier-clean/matcher`` and ``classifier-protected/matcher``."""
+        sets = {"clean": scene.own, "protected": scene.protect(scene.own, scene.own_male)}
+        found = {}
+        for matcher in scene.matchers:
+            targets = matcher.embed(as_rgb(scene.targets))
+            for kind, crops in sets.items():
+                x = matcher.embed(as_rgb(crops))
+                for classifier in self.classifiers:
+                    model = _build(classifier, scene.seed).fit(x, scene.own_male)
+                    variant = f"{classifier}-{kind}/{matcher.info.name}"
+                    found[variant] = _margin(model, targets)
+        return found
+
+
+def _build(name: str, seed: int) -> Any:
+    try:
+        from sklearn.ensemble import RandomForestClassifier
+        from sklearn.neighbors import KNeighborsClassifier
+        from sklearn.neural_network import MLPClassifier
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+    except ImportError as error:
+        raise OptionError(
+            "retrained adversary: scikit-learn is not installed; expected the extra: "
+            'pip install "faceveil[report]"'
+        ) from error
+    if name == "svm":
+        return make_pipeline(StandardScaler(), SVC(C=1.0, gamma="scale"))
+    if name == "forest":
+        return RandomForestClassifier(300, random_state=seed, n_jobs=1)
+    if name == "mlp":
+        network = MLPClassifier((64,), alpha=1e-2, max_iter=400, early_stopping=True)
+        return make_pipeline(StandardScaler(), network.set_params(random_state=seed))
+    if name == "knn":
+        return KNeighborsClassifier(15, weights="distance")
+    raise OptionError(f"classifier: got {name!r}; expected one of {', '.join(CLASSIFIERS)}")
+
+
+def _margin(model: Any, x: Float32Array) -> Float32Array:
+    """A score that grows with P(male)."""
+    if hasattr(model, "decision_function"):
+        return np.asarray(model.decision_function(x), np.float32)
+    return np.asarray(model.predict_proba(x)[:, 1], np.float32)
