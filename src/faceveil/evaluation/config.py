@@ -1,0 +1,150 @@
+"""What ``faceveil evaluate`` is to measure: a TOML file as frozen dataclasses."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from faceveil.errors import OptionError
+from faceveil.evaluation.adversaries.registry import ADVERSARIES
+
+MODES = ("crop", "photo")
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectorSpec:
+    """One protector of an evaluation.
+
+    Attributes:
+        method: ``original`` (unprotected), one of ``faceveil.list_protectors()``, or a Python
+            callable ``module:function`` of (crops, labels) that gives protected crops.
+        name: how it is called in tables; the method where empty.
+        strengths: each is measured; the curve of the privacy/utility plane.
+        stages: for methods that take it.
+        combine: for methods that take it.
+        target: what faces should read as.
+    """
+
+    method: str
+    name: str = ""
+    strengths: tuple[float, ...] = (1.0,)
+    stages: int | None = None
+    combine: str | None = None
+    target: str = "opposite"
+
+    @property
+    def label(self) -> str:
+        """The name in tables."""
+        return self.name or self.method
+
+
+@dataclass(frozen=True, slots=True)
+class SetSpec:
+    """One data set: a Parquet pack (crop mode), or a folder of photos with a CSV beside it (photo).
+
+    Attributes:
+        path: of the pack or folder, relative to ``data``.
+        limit: about this many images, whole identities, half of them men; all where None.
+    """
+
+    path: str
+    limit: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name in tables."""
+        return Path(self.path).stem
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationConfig:
+    """An evaluation.
+
+    Attributes:
+        title: of the report.
+        data: folder of the sets.
+        models: folder of the judges' ONNX files; the package's own judges where empty.
+        protectors: what is measured.
+        sets: on which faces.
+        judges: names; all that are there where empty.
+        adversaries: names, see ``faceveil.evaluation.adversaries``.
+        attacker: pack of the adversaries' own labelled faces, of people in none of the sets.
+        attacker_limit: about this many of them.
+        fmrs: false match rates of the matchers' figures.
+        repeats: of the bootstrap.
+        seed: decides everything random.
+    """
+
+    title: str
+    data: Path
+    protectors: tuple[ProtectorSpec, ...]
+    sets: tuple[SetSpec, ...]
+    models: Path | None = None
+    judges: tuple[str, ...] = ()
+    adversaries: tuple[str, ...] = ("zero-effort", "flip")
+    attacker: str = ""
+    attacker_limit: int | None = 1000
+    fmrs: tuple[float, ...] = (0.01, 0.001)
+    repeats: int = 500
+    seed: int = 0
+
+
+_NEED_OWN_FACES = {"similarity", "retrained-embeddings", "retrained-cnn", "reversal"}
+
+
+def load_evaluation(path: Path) -> EvaluationConfig:
+    """Read an evaluation; relative paths in it count from its own folder.
+
+    Raises:
+        OptionError: if the file is missing, is no TOML, or a value is not as documented.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OptionError(f"{path}: no such file; expected an evaluation in TOML") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise OptionError(f"{path}: cannot be read ({error}); expected TOML") from error
+    here = path.parent
+    try:
+        protectors = tuple(_part(ProtectorSpec, p, path) for p in values.pop("protector", []))
+        sets = tuple(_part(SetSpec, s, path) for s in values.pop("set", []))
+        for key in ("data", "models"):
+            if key in values:
+                values[key] = here / values[key]
+        config: EvaluationConfig = _part(
+            EvaluationConfig, values | {"protectors": protectors, "sets": sets}, path
+        )
+    except TypeError as error:
+        raise OptionError(f"{path}: {error}; see the evaluations folder for examples") from error
+    _check(config, path)
+    return config
+
+
+def _part(cls: type[Any], values: dict[str, Any], path: Path) -> Any:
+    known = {f.name for f in fields(cls)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise OptionError(
+            f"{path}: unknown key {unknown[0]!r}; expected {', '.join(sorted(known))}"
+        )
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _check(config: EvaluationConfig, path: Path) -> None:
+    if not config.protectors or not config.sets:
+        raise OptionError(f"{path}: expected at least one [[protector]] and one [[set]]")
+    labels = [p.label for p in config.protectors]
+    if len(set(labels)) < len(labels):
+        raise OptionError(f"{path}: two protectors are called alike; give each a name of its own")
+    for name in config.adversaries:
+        if name not in ADVERSARIES:
+            known = ", ".join(ADVERSARIES)
+            raise OptionError(f"{path}: adversary {name!r}; expected one of {known}")
+    needy = sorted(_NEED_OWN_FACES & set(config.adversaries))
+    if needy and not config.attacker:
+        raise OptionError(f"{path}: {needy[0]} needs faces of its own; name a pack as 'attacker'")
+    bad = next((s for p in config.protectors for s in p.strengths if not 0 <= s <= 1), None)
+    if bad is not None:
+        raise OptionError(f"{path}: strength {bad}; expected 0 to 1")

@@ -1,0 +1,141 @@
+"""What one judge's answers come to: figures, intervals, groups and curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.errors import FaceVeilError
+from faceveil.evaluation.faces import FaceSet
+from faceveil.evaluation.metrics import gender, verification
+from faceveil.evaluation.metrics.intervals import (
+    percentile,
+    tmr_interval,
+    weighted_auc,
+    weighted_eer,
+)
+from faceveil.evaluation.recorder import Recorder
+from faceveil.types import Float32Array, Float64Array
+
+LEAST_IN_GROUP = 30
+"""Faces of either gender, or genuine pairs; below it a group's figures say nothing."""
+
+
+def read_gender(
+    record: Recorder, name: str, scores: Float32Array, faces: FaceSet, w: Float64Array
+) -> None:
+    """Figures of a gender judge, as it is.
+
+    Args:
+        record: where they go.
+        name: of the judge.
+        scores: (N,) P(male).
+        faces: who was read.
+        w: (R, N) bootstrap weights.
+    """
+    zero = "zero-effort"
+    for metric, point, repeats in (
+        ("AUC", gender.auc, weighted_auc),
+        ("EER", gender.eer, weighted_eer),
+    ):
+        value = point(scores, faces.male)
+        span = percentile(repeats(scores, faces.male, w))
+        record.add("gender", name, metric, value, adversary=zero, low=span.low, high=span.high)
+    wrong = gender.error_rate(scores, faces.male)
+    record.add("gender", name, "error rate", wrong, adversary=zero)
+    balanced = gender.balanced_accuracy(scores, faces.male)
+    record.add("gender", name, "balanced accuracy", balanced, adversary=zero)
+    for label, side in (("female", 0), ("male", 1)):
+        own = scores[faces.male == side]
+        share = float(((own >= 0.5) != bool(side)).mean())
+        group = f"gender={label}"
+        record.add("gender", name, "error rate", share, adversary=zero, group=group, n=len(own))
+    for group, members in groups(faces):
+        value, count = gender.auc(scores[members], faces.male[members]), int(members.sum())
+        record.add("gender", name, "AUC", value, adversary=zero, group=group, n=count)
+    roc = gender.roc(scores, faces.male)
+    record.curve(name, "gender", roc.fpr, roc.tpr)
+
+
+def read_matching(
+    record: Recorder,
+    name: str,
+    before: Float32Array,
+    after: Float32Array,
+    faces: FaceSet,
+    fmrs: Sequence[float],
+    seed: int,
+) -> None:
+    """Figures of a matcher in the three pairings.
+
+    Args:
+        record: where they go.
+        name: of the matcher.
+        before: (N, D) unit embeddings of the originals.
+        after: (N, D) unit embeddings of the protected faces.
+        faces: who was read.
+        fmrs: false match rates; a rate for which there are too few impostor pairs leaves a gap.
+        seed: of the bootstrap.
+    """
+    people = np.unique(faces.identity, return_inverse=True)[1].astype(np.int64)
+    for which in verification.PAIRINGS:
+        probe, gallery = verification.pairing(before, after, which)
+        genuine, impostor = verification.pair_scores(probe, gallery, people)
+        main = which == "original-protected"
+        for fmr in fmrs:
+            metric = f"TMR@{fmr:g}"
+            try:
+                value = verification.tmr_at_fmr(genuine, impostor, fmr)
+            except FaceVeilError as error:
+                record.add("matcher", name, metric, None, note=f"{which}: {error}")
+                continue
+            low = high = None
+            if main:
+                span = tmr_interval(probe, gallery, people, fmr, repeats=100, seed=seed)
+                low, high = span.low, span.high
+            record.add("matcher", name, metric, value, low=low, high=high, note=which)
+        eer = verification.verification_eer(genuine, impostor)
+        record.add("matcher", name, "EER", eer, note=which)
+        nearest = verification.rank1(probe, gallery, people)
+        record.add("matcher", name, "rank-1", nearest, note=which)
+        if main:
+            _by_gender(record, name, probe, gallery, people, faces.male, max(fmrs), impostor)
+            rates = np.logspace(np.log10(max(10 / len(impostor), 1e-6)), 0, 60)
+            thresholds = np.quantile(impostor, 1 - rates)
+            record.curve(name, "matcher", rates, [(genuine >= t).mean() for t in thresholds])
+
+
+def groups(faces: FaceSet) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Groups with enough women and men in them, as ``race=Black``."""
+    for name, labels in faces.groups.items():
+        for value in np.unique(labels):
+            members = np.asarray(labels == value)
+            men = int(faces.male[members].sum())
+            if min(men, int(members.sum()) - men) >= LEAST_IN_GROUP:
+                yield f"{name}={value}", members
+
+
+def _by_gender(
+    record: Recorder,
+    name: str,
+    probe: Float32Array,
+    gallery: Float32Array,
+    people: NDArray[np.int64],
+    male: NDArray[np.uint8],
+    fmr: float,
+    impostor: Any,
+) -> None:
+    """TMR of women and of men at the threshold that holds for all."""
+    if len(impostor) < 10 / fmr:
+        return
+    threshold = verification.threshold_at_fmr(impostor, fmr)
+    for label, side in (("female", 0), ("male", 1)):
+        own = male == side
+        genuine, _ = verification.pair_scores(probe[own], gallery[own], people[own])
+        if len(genuine) >= LEAST_IN_GROUP:
+            value, group = float((genuine >= threshold).mean()), f"gender={label}"
+            note, count = "original-protected", int(own.sum())
+            record.add("matcher", name, f"TMR@{fmr:g}", value, group=group, n=count, note=note)

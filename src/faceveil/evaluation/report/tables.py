@@ -1,0 +1,105 @@
+"""The tables of a report, from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from faceveil.evaluation.rows import Row, chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of figures.
+
+    Attributes:
+        caption: what it shows.
+        columns: names, the first of the row heads.
+        lines: row head and one text per further column.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def cell(row: Row | None) -> str:
+    """A figure with its interval; a dash where it is missing."""
+    if row is None or row.value is None:
+        return "-"
+    text = f"{row.value:.3f}"
+    if row.low is not None and row.high is not None:
+        text += f" ({row.low:.2f} to {row.high:.2f})"
+    return text
+
+
+def name(row: Row) -> str:
+    """A protector's column head."""
+    return row.protector if row.protector == "original" else f"{row.protector} @{row.strength:g}"
+
+
+def judge_tables(rows: Sequence[Row]) -> list[Table]:
+    """Per set and metric: judges down, protectors across."""
+    tables = []
+    wanted = [
+        ("gender", "AUC", "zero-effort"),
+        ("gender", "EER", "zero-effort"),
+        ("gender", "error rate", "zero-effort"),
+        ("matcher", None, ""),
+        ("quality", None, ""),
+    ]
+    for data in dict.fromkeys(r.data for r in rows):
+        for kind, metric, adversary in wanted:
+            own = chosen(rows, data=data, kind=kind, group="all", adversary=adversary)
+            own = [r for r in own if metric in (None, r.metric)]
+            own = [r for r in own if kind != "matcher" or r.note in ("", "original-protected")]
+            if not own:
+                continue
+            heads = [f"{r.judge} {r.metric}".strip() if metric is None else r.judge for r in own]
+            caption = f"{data}: {metric or {'matcher': 'matching', 'quality': 'pictures'}[kind]}"
+            if kind == "matcher":
+                caption += ", original probe against protected gallery"
+            tables.append(_crossed(caption, kind, own, heads))
+    return tables
+
+
+def adversary_table(rows: Sequence[Row]) -> Table | None:
+    """The best variant of each adversary, per set and protector."""
+    own = [r for r in rows if r.kind == "gender" and r.metric == "AUC" and r.group == "all"]
+    if len({r.adversary for r in own}) < 2:
+        return None
+    best: dict[tuple[str, str, str], Row] = {}
+    for r in own:
+        key = (r.data, r.adversary, name(r))
+        if key not in best or (r.value or 0.0) > (best[key].value or 0.0):
+            best[key] = r
+    kept = list(best.values())
+    heads = [f"{r.adversary}, {r.data}" for r in kept]
+    return _crossed("Best variant of each adversary: AUC", "adversary", kept, heads)
+
+
+def group_table(rows: Sequence[Row]) -> Table | None:
+    """Figures of groups: women and men, races, ages."""
+    own = [r for r in rows if r.group != "all"]
+    if not own:
+        return None
+    heads = [f"{r.data}, {r.group}, {r.judge} {r.metric}" for r in own]
+    return _crossed("Groups", "group", own, heads)
+
+
+def gaps(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """What was not measured, and why."""
+    return [
+        (f"{name(r)}, {r.data}, {r.judge or r.metric}: {r.metric}", r.note)
+        for r in rows
+        if r.value is None
+    ]
+
+
+def _crossed(caption: str, head: str, rows: Sequence[Row], heads: Sequence[str]) -> Table:
+    columns = list(dict.fromkeys(name(r) for r in rows))
+    lines: dict[str, dict[str, Row]] = {}
+    for row, line in zip(rows, heads, strict=True):
+        lines.setdefault(line, {})[name(row)] = row
+    cells = tuple((line, *(cell(found.get(c)) for c in columns)) for line, found in lines.items())
+    return Table(caption, (head, *columns), cells)

@@ -1,0 +1,124 @@
+"""One unit of an evaluation: one protector at one strength on one set, by all who look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from faceveil.evaluation.adversaries.base import Protect, Scene, attack
+from faceveil.evaluation.adversaries.registry import build_adversary
+from faceveil.evaluation.config import EvaluationConfig
+from faceveil.evaluation.faces import FaceSet
+from faceveil.evaluation.metrics import quality
+from faceveil.evaluation.metrics.intervals import weights
+from faceveil.evaluation.reading import read_gender, read_matching
+from faceveil.evaluation.recorder import Recorder
+from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.types import Float64Array, Uint8Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """What is measured together.
+
+    Attributes:
+        protector: its name in tables.
+        strength: in [0, 1].
+        protect: crops and labels to protected crops.
+        faces: the set.
+        attacker: the adversaries' own faces, of other people, or None.
+        gender_judges: gender judges.
+        matchers: face matchers.
+    """
+
+    protector: str
+    strength: float
+    protect: Protect
+    faces: FaceSet
+    attacker: FaceSet | None
+    gender_judges: Sequence[GenderJudge]
+    matchers: Sequence[Matcher]
+
+
+def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8Array]:
+    """Measure a unit.
+
+    A judge or an adversary that fails leaves a gap that says why; the rest goes on.
+
+    Returns:
+        Figures and curves, and the protected crops (N, 224, 224).
+    """
+    faces = unit.faces
+    protected = unit.protect(faces.crops, faces.male)
+    record = Recorder(unit.protector, unit.strength, faces.name, len(faces.crops))
+    _quality(record, faces.crops, protected)
+    rgb, original = (np.repeat(x[..., None], 3, axis=3) for x in (protected, faces.crops))
+    w = weights(faces.identity, config.repeats, config.seed)
+    for judge in unit.gender_judges:
+        work = partial(_one_judge, record, judge, rgb, faces, w)
+        record.guarded("gender", judge.info.name, "zero-effort", work)
+    for matcher in unit.matchers:
+        work = partial(_one_matcher, record, matcher, original, rgb, faces, config)
+        record.guarded("matcher", matcher.info.name, "", work)
+    scene = _scene(unit, protected, config.seed)
+    for name in config.adversaries:
+        if name != "zero-effort":  # the judges have been asked above
+            work = partial(_one_adversary, record, name, scene, faces, config.repeats)
+            record.guarded("gender", "all", name, work)
+    return record, protected
+
+
+def _quality(record: Recorder, before: Uint8Array, after: Uint8Array) -> None:
+    change = quality.mean_absolute_change(before, after)
+    record.add("quality", "", "mean change", change)
+    pairs = list(zip(before, after, strict=True))
+    changed = [quality.psnr(a, b) for a, b in pairs if not np.array_equal(a, b)]
+    if changed:  # the PSNR of equal pictures is infinite
+        record.add("quality", "", "PSNR", float(np.mean(changed)), n=len(changed))
+    record.add("quality", "", "SSIM", float(np.mean([quality.ssim(a, b) for a, b in pairs])))
+
+
+def _one_judge(
+    record: Recorder, judge: GenderJudge, rgb: Uint8Array, faces: FaceSet, w: Float64Array
+) -> None:
+    read_gender(record, judge.info.name, judge.p_male(rgb), faces, w)
+
+
+def _one_matcher(
+    record: Recorder,
+    matcher: Matcher,
+    original: Uint8Array,
+    rgb: Uint8Array,
+    faces: FaceSet,
+    config: EvaluationConfig,
+) -> None:
+    before, after = matcher.embed(original), matcher.embed(rgb)
+    read_matching(record, matcher.info.name, before, after, faces, config.fmrs, config.seed)
+
+
+def _one_adversary(record: Recorder, name: str, scene: Scene, faces: FaceSet, repeats: int) -> None:
+    for r in attack(build_adversary(name), scene, faces.male, faces.identity, repeats=repeats):
+        low, high = r.interval.low, r.interval.high
+        record.add("gender", r.variant, "AUC", r.auc, adversary=name, low=low, high=high)
+        record.add("gender", r.variant, "EER", r.eer, adversary=name)
+
+
+def _scene(unit: Unit, protected: Uint8Array, seed: int) -> Scene:
+    """What adversaries get; without faces of their own, none (the configuration sees to that)."""
+    own = unit.attacker
+    crops = unit.faces.crops[:0] if own is None else own.crops
+    male = unit.faces.male[:0] if own is None else own.male
+    identity = unit.faces.identity[:0] if own is None else own.identity
+    return Scene(
+        protected,
+        crops,
+        male,
+        identity,
+        unit.protect,
+        unit.gender_judges,
+        unit.matchers,
+        seed=seed,
+    )
