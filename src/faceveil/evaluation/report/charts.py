@@ -89,6 +89,7 @@ def ladder(rows: Sequence[Row]) -> list[Chart]:
             Chart(
                 title, "AUC of each adversary's best variant, with its interval", "weak to strong",
                 series, y_range=(0.0, len(names) + 1.0), guides=((0.5, "chance"),),
+                y_ticks=False,
             )
         )  # fmt: skip
     return charts

@@ -49,6 +49,7 @@ class Chart:
         log_x: powers of ten on the horizontal axis.
         guides: vertical lines at these x, with their labels.
         diagonal: draw chance, from corner to corner.
+        y_ticks: number the vertical axis; without, it only orders.
     """
 
     title: str
@@ -60,6 +61,7 @@ class Chart:
     log_x: bool = False
     guides: tuple[tuple[float, str], ...] = field(default=())
     diagonal: bool = False
+    y_ticks: bool = True
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Data units to pixels of the picture."""
@@ -106,7 +108,7 @@ def _axes(chart: Chart) -> list[str]:
         x, _ = chart.place(value, chart.y_range[0])
         out.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{y0}" y2="{y1}"/>')
         out.append(f'<text class="tick" x="{x}" y="{y0 + 17}">{value:g}</text>')
-    for value in _ticks(chart.y_range, False):
+    for value in _ticks(chart.y_range, False) if chart.y_ticks else ():
         _, y = chart.place(chart.x_range[0], value)
         out.append(f'<line class="grid" x1="{x0}" x2="{x1}" y1="{y}" y2="{y}"/>')
         out.append(f'<text class="tick y" x="{x0 - 8}" y="{y + 4}">{value:g}</text>')
@@ -140,11 +142,10 @@ def _series(chart: Chart, series: Series, index: int) -> list[str]:
         if series.marks:
             out.append(_marker(x, y, MARKERS[index % len(MARKERS)], colour))
         if i < len(series.labels) and series.labels[i]:
-            right = x > WIDTH - 130
-            anchor, dx = ("end", -9) if right else ("start", 9)
+            anchor, dx = ("end", -7) if x > WIDTH - 130 else ("start", 7)
             label = escape(series.labels[i])
-            out.append(
-                f'<text class="note" text-anchor="{anchor}" x="{x + dx}" y="{y + 4}">{label}</text>'
+            out.append(  # above the point, where no bar or line crosses it
+                f'<text class="note" text-anchor="{anchor}" x="{x + dx}" y="{y - 8}">{label}</text>'
             )
     return out
 
