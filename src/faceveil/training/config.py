@@ -109,6 +109,8 @@ class SANConfig:
     same_share: float = 1.0  # share of a batch whose SM outputs the classifiers read; below 1: ours
     match_share: float = 1.0  # share of a batch that the matcher reads; below 1: ours, for speed
     match_views: bool = False  # small random views before the matcher, alike for both; ours
+    match_scale: float = 0.08  # log-scale of those views; ours
+    match_blur: float = 0.3  # their chance of a blur; ours
     start: str = ""  # run whose SAN this one starts from, in place of pre-training
     after: tuple[str, ...] = ()  # FlowSAN: runs of SAN_1 .. SAN_{i-1}, which transform the data
     dissimilarity_to: Literal["original", "input", "none"] = "original"  # FlowSAN 3.2, scheme 3

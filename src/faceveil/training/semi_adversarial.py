@@ -98,7 +98,13 @@ class SemiAdversarial:
         groups = [original[-kept:], *(x[-kept:] for x in chosen)]
         if self.config.match_views:  # the same view for a face and its outputs
             stacked = random_view(
-                torch.cat(groups, dim=1), generator, degrees=5, scale=0.08, shift=0.03, tone=0.1
+                torch.cat(groups, dim=1),
+                generator,
+                degrees=5,
+                scale=self.config.match_scale,
+                shift=0.03,
+                blur=self.config.match_blur,
+                tone=0.1,
             )
             groups = list(stacked.chunk(len(groups), dim=1))
         with torch.no_grad():
