@@ -47,10 +47,13 @@ class SetSpec:
     Attributes:
         path: of the pack or folder, relative to ``data``.
         limit: about this many images, whole identities, half of them men; all where None.
+        mode: ``crop``: judges get the crop, as in the papers; ``photo``: judges find the face in
+            the protected photo for themselves.
     """
 
     path: str
     limit: int | None = None
+    mode: str = "crop"
 
     @property
     def name(self) -> str:
@@ -135,6 +138,9 @@ def _part(cls: type[Any], values: dict[str, Any], path: Path) -> Any:
 def _check(config: EvaluationConfig, path: Path) -> None:
     if not config.protectors or not config.sets:
         raise OptionError(f"{path}: expected at least one [[protector]] and one [[set]]")
+    mode = next((s.mode for s in config.sets if s.mode not in MODES), None)
+    if mode is not None:
+        raise OptionError(f"{path}: mode {mode!r}; expected one of {', '.join(MODES)}")
     labels = [p.label for p in config.protectors]
     if len(set(labels)) < len(labels):
         raise OptionError(f"{path}: two protectors are called alike; give each a name of its own")

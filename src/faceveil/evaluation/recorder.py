@@ -45,13 +45,16 @@ class Recorder:
         strength: in [0, 1].
         data: name of the set.
         count: number of faces.
+        mode: ``crop`` or ``photo``.
     """
 
-    def __init__(self, protector: str, strength: float, data: str, count: int) -> None:
+    def __init__(
+        self, protector: str, strength: float, data: str, count: int, mode: str = "crop"
+    ) -> None:
         self.rows: list[Row] = []
         self.curves: list[Curve] = []
         self._where = (protector, strength, data)
-        self._count = count
+        self._count, self._mode = count, mode
 
     def add(
         self,
@@ -71,7 +74,7 @@ class Recorder:
         count = self._count if n is None else n
         self.rows.append(
             Row(
-                *self._where, "crop", adversary, judge, kind, group, metric, value, low, high,
+                *self._where, self._mode, adversary, judge, kind, group, metric, value, low, high,
                 count, note,
             )
         )  # fmt: skip

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import onnxruntime as ort
-
-from faceveil import __version__
 from faceveil.errors import OptionError
 from faceveil.evaluation.config import EvaluationConfig
+from faceveil.evaluation.provenance import digests, versions
 from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.report.html import Report, Sheet, render
 from faceveil.evaluation.rows import Row, headline, to_columns
 from faceveil.imaging.encode import write_atomic
-from faceveil.runtime.session import WEIGHTS
 
 
 def write_results(
@@ -77,21 +71,6 @@ def write_results(
     )  # fmt: skip
     write_atomic(page.encode(), output / "report.html", overwrite=True)
     return markdown(lines)
-
-
-def versions() -> dict[str, str]:
-    """What measured."""
-    return {
-        "faceveil": __version__,
-        "python": platform.python_version(),
-        **{m.__name__: m.__version__ for m in (np, cv2, ort)},
-    }
-
-
-def digests() -> dict[str, str]:
-    """The SHA-256 of every shipped weight, from its card."""
-    cards = {p.stem: json.loads(p.read_text()) for p in sorted(WEIGHTS.glob("*.json"))}
-    return {name: str(card["sha256"]) for name, card in cards.items() if "sha256" in card}
 
 
 def markdown(lines: Sequence[dict[str, Any]]) -> str:

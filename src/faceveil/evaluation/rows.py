@@ -75,33 +75,33 @@ def mean(rows: Sequence[Row]) -> float | None:
 
 
 def headline(rows: Sequence[Row], fmr: float) -> list[dict[str, Any]]:
-    """One line per protector and strength: what a reader looks for first.
+    """One line per protector, strength and mode: what a reader looks for first.
 
     Gender is the mean EER of zero effort over judges and sets, its extremes, and the strongest
     adversary of all with its interval; matching the mean TMR and the share of the originals' TMR
     that is kept; the change is the mean absolute one.
+
+    Args:
+        rows: of a whole evaluation.
+        fmr: false match rate of the TMR.
     """
-    lines = []
-    keys = dict.fromkeys((r.protector, r.strength) for r in rows)
+    keys = dict.fromkeys((r.protector, r.strength, r.mode) for r in rows)
     tmr = f"TMR@{fmr:g}"
-
-    def matching(protector: str, strength: float) -> float | None:
-        found = chosen(rows, protector=protector, strength=strength, kind="matcher", metric=tmr)
-        return mean([r for r in found if r.group == "all" and r.note in ("", "original-protected")])
-
-    originals = [key for key in keys if key[0] == "original"]
-    full = matching(*originals[0]) if originals else None
-    for protector, strength in keys:
-        own = chosen(rows, protector=protector, strength=strength, group="all")
+    full = {k[2]: _matching(rows, k, tmr) for k in keys if k[0] == "original"}
+    lines = []
+    for key in keys:
+        protector, strength, mode = key
+        own = chosen(rows, protector=protector, strength=strength, mode=mode, group="all")
         zero = chosen(own, adversary="zero-effort", metric="EER")
         aucs = [r for r in chosen(own, kind="gender", metric="AUC") if r.value is not None]
         best = max(aucs, key=lambda r: r.value or 0.0, default=None)
         eers = [r.value for r in zero if r.value is not None]
-        kept = matching(protector, strength)
+        matched, before = _matching(rows, key, tmr), full.get(mode)
         lines.append(
             {
                 "protector": protector,
                 "strength": strength,
+                "mode": mode,
                 "gender EER": mean(zero),
                 "lowest EER": min(eers, default=None),
                 "highest EER": max(eers, default=None),
@@ -110,9 +110,19 @@ def headline(rows: Sequence[Row], fmr: float) -> list[dict[str, Any]]:
                 "strongest AUC": best.value if best else None,
                 "strongest low": best.low if best else None,
                 "strongest high": best.high if best else None,
-                tmr: kept,
-                "TMR kept": kept / full if kept is not None and full else None,
+                tmr: matched,
+                "TMR kept": matched / before if matched is not None and before else None,
                 "change": mean(chosen(own, metric="mean change")),
             }
         )
     return lines
+
+
+def _matching(rows: Sequence[Row], key: tuple[str, float, str], tmr: str) -> float | None:
+    """Mean TMR over matchers and sets, original probe against protected gallery."""
+    protector, strength, mode = key
+    found = chosen(
+        rows, protector=protector, strength=strength, mode=mode, kind="matcher", metric=tmr,
+        group="all", note="original-protected",
+    )  # fmt: skip
+    return mean(found)

@@ -14,8 +14,10 @@ from faceveil.evaluation.config import EvaluationConfig
 from faceveil.evaluation.faces import FaceSet
 from faceveil.evaluation.metrics import quality
 from faceveil.evaluation.metrics.intervals import weights
+from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.evaluation.reading import read_gender, read_matching
 from faceveil.evaluation.recorder import Recorder
+from faceveil.imaging.crop import luma
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.types import Float64Array, Uint8Array
 
@@ -32,6 +34,9 @@ class Unit:
         attacker: the adversaries' own faces, of other people, or None.
         gender_judges: gender judges.
         matchers: face matchers.
+        protected: the protected crops where they are made otherwise (photo mode), or None.
+        mode: ``crop`` or ``photo``.
+        lost: faces that a judge's detector no longer found (photo mode).
     """
 
     protector: str
@@ -41,6 +46,9 @@ class Unit:
     attacker: FaceSet | None
     gender_judges: Sequence[GenderJudge]
     matchers: Sequence[Matcher]
+    protected: Uint8Array | None = None
+    mode: str = "crop"
+    lost: int = 0
 
 
 def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8Array]:
@@ -49,13 +57,18 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
     A judge or an adversary that fails leaves a gap that says why; the rest goes on.
 
     Returns:
-        Figures and curves, and the protected crops (N, 224, 224).
+        Figures and curves, and the protected crops, of the shape of the unit's.
     """
     faces = unit.faces
-    protected = unit.protect(faces.crops, faces.male)
-    record = Recorder(unit.protector, unit.strength, faces.name, len(faces.crops))
-    _quality(record, faces.crops, protected)
-    rgb, original = (np.repeat(x[..., None], 3, axis=3) for x in (protected, faces.crops))
+    protected = unit.protected
+    if protected is None:
+        protected = unit.protect(faces.crops, faces.male)
+    record = Recorder(unit.protector, unit.strength, faces.name, len(faces.crops), unit.mode)
+    if unit.mode == "photo":
+        record.add("quality", "", "faces no longer found", unit.lost / len(faces.crops))
+    else:  # a judge's own crops of two photos do not lie pixel on pixel
+        _quality(record, faces.crops, protected)
+    rgb, original = as_rgb_crops(protected), as_rgb_crops(faces.crops)
     w = weights(faces.identity, config.repeats, config.seed)
     for judge in unit.gender_judges:
         work = partial(_one_judge, record, judge, rgb, faces, w)
@@ -63,12 +76,17 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
     for matcher in unit.matchers:
         work = partial(_one_matcher, record, matcher, original, rgb, faces, config)
         record.guarded("matcher", matcher.info.name, "", work)
-    scene = _scene(unit, protected, config.seed)
+    scene = _scene(unit, grey(protected), config.seed)
     for name in config.adversaries:
         if name != "zero-effort":  # the judges have been asked above
             work = partial(_one_adversary, record, name, scene, faces, config.repeats)
             record.guarded("gender", "all", name, work)
     return record, protected
+
+
+def grey(crops: Uint8Array) -> Uint8Array:
+    """BT.601 luma of crops: (N, 224, 224[, 3]) uint8 -> (N, 224, 224)."""
+    return crops if crops.ndim == 3 else np.rint(255 * luma(crops)).astype(np.uint8)
 
 
 def _quality(record: Recorder, before: Uint8Array, after: Uint8Array) -> None:

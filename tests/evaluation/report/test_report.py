@@ -123,7 +123,7 @@ def test_ladder_and_curves_against_n():
         "Who still reads the gender: original",
         "Who still reads the gender: broken, strength 1",
     ]
-    line = {"protector": "", "gender EER": 0.4, "TMR kept": 0.9, "strength": 1.0}
+    line = {"protector": "", "mode": "crop", "gender EER": 0.4, "TMR kept": 0.9, "strength": 1.0}
     several = [line | {"protector": f"flowsan@n={n}", "gender EER": 0.1 * n} for n in (3, 1, 2)]
     (chart,) = charts.against_n(several)
     assert chart.series[0].points == ((1.0, 0.1), (2.0, 0.2), (3.0, pytest.approx(0.3)))

@@ -97,8 +97,9 @@ def _unet(width: int) -> torch.nn.Module:
             self.down = nn.ModuleList([block(1, width), block(width, 2 * width)])
             self.middle = block(2 * width, 4 * width)
             self.up = nn.ModuleList([block(6 * width, 2 * width), block(3 * width, width)])
-            self.out = nn.Conv2d(width, 1, 1, bias=False)
-            nn.init.zeros_(self.out.weight)  # before training, the face as it is
+            self.out = nn.Conv2d(width, 1, 1)
+            for parameter in self.out.parameters():
+                nn.init.zeros_(parameter)  # before training, the face as it is
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             kept = []

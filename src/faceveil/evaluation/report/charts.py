@@ -29,8 +29,8 @@ def every(
 def plane(headline: Sequence[dict[str, Any]], fmr: float) -> list[Chart]:
     """Privacy against utility: one point a protector, a curve over its strengths."""
     series = []
-    for name in dict.fromkeys(line["protector"] for line in headline):
-        mine = [x for x in headline if x["protector"] == name]
+    for name, mode in dict.fromkeys((x["protector"], x["mode"]) for x in headline):
+        mine = [x for x in headline if (x["protector"], x["mode"]) == (name, mode)]
         points = [
             (x["gender EER"], x["TMR kept"], x["strength"])
             for x in mine
@@ -40,7 +40,8 @@ def plane(headline: Sequence[dict[str, Any]], fmr: float) -> list[Chart]:
             several = len(points) > 1
             labels = tuple(f"{s:g}" if several else "" for _, _, s in points)
             places = tuple((x, y) for x, y, _ in points)
-            series.append(Series(name, places, labels))
+            label = name if mode == "crop" else f"{name} ({mode})"
+            series.append(Series(label, places, labels))
     if not series:
         return []
     return [

@@ -48,15 +48,17 @@ def judge_tables(rows: Sequence[Row]) -> list[Table]:
         ("matcher", None, ""),
         ("quality", None, ""),
     ]
-    for data in dict.fromkeys(r.data for r in rows):
+    for data, mode in dict.fromkeys((r.data, r.mode) for r in rows):
         for kind, metric, adversary in wanted:
-            own = chosen(rows, data=data, kind=kind, group="all", adversary=adversary)
+            own = chosen(rows, data=data, mode=mode, kind=kind, group="all", adversary=adversary)
             own = [r for r in own if metric in (None, r.metric)]
             own = [r for r in own if kind != "matcher" or r.note in ("", "original-protected")]
             if not own:
                 continue
             heads = [f"{r.judge} {r.metric}".strip() if metric is None else r.judge for r in own]
-            caption = f"{data}: {metric or {'matcher': 'matching', 'quality': 'pictures'}[kind]}"
+            caption = (
+                f"{data}, {mode}s: {metric or {'matcher': 'matching', 'quality': 'pictures'}[kind]}"
+            )
             if kind == "matcher":
                 caption += ", original probe against protected gallery"
             tables.append(_crossed(caption, kind, own, heads))
@@ -68,13 +70,13 @@ def adversary_table(rows: Sequence[Row]) -> Table | None:
     own = [r for r in rows if r.kind == "gender" and r.metric == "AUC" and r.group == "all"]
     if len({r.adversary for r in own}) < 2:
         return None
-    best: dict[tuple[str, str, str], Row] = {}
+    best: dict[tuple[str, str, str, str], Row] = {}
     for r in own:
-        key = (r.data, r.adversary, name(r))
+        key = (r.data, r.mode, r.adversary, name(r))
         if key not in best or (r.value or 0.0) > (best[key].value or 0.0):
             best[key] = r
     kept = list(best.values())
-    heads = [f"{r.adversary}, {r.data}" for r in kept]
+    heads = [f"{r.adversary}, {r.data}, {r.mode}s" for r in kept]
     return _crossed("Best variant of each adversary: AUC", "adversary", kept, heads)
 
 
@@ -83,7 +85,7 @@ def group_table(rows: Sequence[Row]) -> Table | None:
     own = [r for r in rows if r.group != "all"]
     if not own:
         return None
-    heads = [f"{r.data}, {r.group}, {r.judge} {r.metric}" for r in own]
+    heads = [f"{r.data} ({r.mode}s), {r.group}, {r.judge} {r.metric}" for r in own]
     return _crossed("Groups", "group", own, heads)
 
 

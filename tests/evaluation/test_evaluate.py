@@ -1,0 +1,274 @@
+"""A whole evaluation: from TOML and packs to report, with judges whose answers are known."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+pa = pytest.importorskip("pyarrow", reason="needs the report extra")
+pytest.importorskip("jinja2", reason="needs the report extra")
+import pyarrow.parquet as pq  # noqa: E402
+
+from faceveil.cli.main import main  # noqa: E402
+from faceveil.errors import OptionError  # noqa: E402
+from faceveil.evaluation import worker  # noqa: E402
+from faceveil.evaluation.config import load_evaluation  # noqa: E402
+from faceveil.evaluation.faces import choose, decades  # noqa: E402
+from faceveil.judges.registry import JudgeSet  # noqa: E402
+from tests.evaluation.fakes import BrightnessJudge, PatchMatcher, people  # noqa: E402
+
+HERE = "tests.evaluation.test_evaluate"
+
+
+def nothing(crops, male):
+    """A broken protector: its input."""
+    return crops
+
+
+def stranger(crops, male):
+    """A perfect one: another person, of one brightness."""
+    rng = np.random.default_rng(5)
+    faces = rng.integers(100, 156, (len(crops), 8, 8))
+    return np.kron(faces, np.ones((1, 28, 28))).astype(np.uint8)
+
+
+def veil(crops, male):
+    """Hides the gender, keeps the person: every face gets the same brightness."""
+    level = crops.mean(axis=(1, 2), keepdims=True)
+    return np.clip(crops - level + 125, 0, 255).astype(np.uint8)
+
+
+class Throws(BrightnessJudge):
+    """Fails at the 37th face."""
+
+    def p_male(self, crops):
+        for i in range(len(crops)):
+            if i == 36:
+                raise RuntimeError("threw at face 37")
+        return super().p_male(crops)
+
+
+class NotANumber(BrightnessJudge):
+    """Answers NaN once."""
+
+    def p_male(self, crops):
+        scores = super().p_male(crops)
+        scores[3] = np.nan
+        return scores
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Two packs of synthetic people, and judges that read brightness and patterns."""
+    for name, count, seed in (("test", 60, 1), ("own", 30, 2)):
+        crops, male, identity = people(count, 3, seed)
+        images = [cv2.imencode(".png", cv2.resize(c, (128, 128)))[1].tobytes() for c in crops]
+        columns = {
+            "image": images,
+            "gender": ["m" if m else "f" for m in male],
+            "identity": [str(i) for i in identity],
+            "race": [("Black", "White")[(i // 2) % 2] for i in identity],
+        }
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    use(monkeypatch, BrightnessJudge(gain=2.0))
+    return tmp_path
+
+
+def use(monkeypatch, *judges):
+    found = JudgeSet(tuple(judges), (PatchMatcher(),))
+    monkeypatch.setattr(worker, "_judges", lambda *_: found)
+
+
+def write(place, text="", adversaries='["zero-effort", "flip", "similarity"]'):
+    protectors = "".join(
+        f'[[protector]]\nmethod = "{HERE}:{m}"\nname = "{m}"\n'
+        for m in ("nothing", "stranger", "veil")
+    )
+    (place / "e.toml").write_text(
+        f'title = "Test"\ndata = "."\nadversaries = {adversaries}\nattacker = "own.parquet"\n'
+        f'fmrs = [0.1, 0.01]\nrepeats = 40\n{text}\n[[protector]]\nmethod = "original"\n'
+        f'{protectors}\n[[set]]\npath = "test.parquet"\n'
+    )
+    return place / "e.toml"
+
+
+def evaluate(place, *more):
+    command = ["evaluate", place / "e.toml", "-o", place / "out", "--threads", "1", *more]
+    return main([str(x) for x in command])
+
+
+def lines(place):
+    found = json.loads((place / "out" / "summary.json").read_text())["headline"]
+    return {x["protector"]: x for x in found}
+
+
+def test_broken_and_perfect_protectors_land_in_their_corners(place, capsys):
+    write(place)
+    assert evaluate(place) == 0
+    found = lines(place)
+    original, broken = found["original"], found["nothing"]
+    assert {k: v for k, v in broken.items() if k not in ("protector", "strength")} == {
+        k: v for k, v in original.items() if k not in ("protector", "strength")
+    }
+    assert original["gender EER"] < 0.05
+    assert original["TMR@0.01"] > 0.95
+    assert original["strongest AUC"] > 0.99
+    assert 0.3 < found["stranger"]["gender EER"] < 0.7
+    assert found["stranger"]["TMR kept"] < 0.2
+    assert 0.3 < found["veil"]["gender EER"] < 0.7
+    assert found["veil"]["TMR kept"] > 0.9
+    assert "| original |" in capsys.readouterr().out
+    assert (place / "out" / "report.html").stat().st_size > 20000
+    assert len(list((place / "out" / "sheets").glob("*.jpg"))) == 4
+
+
+def test_the_rows(place):
+    write(place)
+    evaluate(place)
+    rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
+    metrics = {(r["kind"], r["metric"]) for r in rows}
+    assert {("gender", "AUC"), ("gender", "EER"), ("gender", "balanced accuracy")} <= metrics
+    assert {("matcher", "TMR@0.01"), ("matcher", "rank-1"), ("quality", "SSIM")} <= metrics
+    groups = {r["group"] for r in rows}
+    assert {"all", "gender=male", "race=Black"} <= groups
+    notes = {r["note"] for r in rows if r["kind"] == "matcher"}
+    assert notes == {"original-protected", "protected-protected", "original-original"}
+    for r in rows:
+        assert r["value"] is not None
+        if r["low"] is not None and r["metric"] == "AUC":
+            assert r["low"] <= r["value"] <= r["high"]
+    assert {r["n"] for r in rows if r["group"] == "all" and r["metric"] != "PSNR"} == {180}
+
+
+def test_a_run_is_resumed_and_not_overwritten(place, monkeypatch, capsys):
+    write(place)
+    calls, real = [], worker.measure_unit
+
+    def counted(unit, config):
+        calls.append(unit.protector)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(unit, config)
+
+    monkeypatch.setattr(worker, "measure_unit", counted)
+    assert evaluate(place) == 130
+    assert not (place / "out" / "report.html").exists()
+    assert evaluate(place) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert evaluate(place, "--resume") == 0
+    assert len(calls) == 5  # two were kept, one was cut off and done again, one was left
+    first = (place / "out" / "results.parquet").read_bytes()
+    assert evaluate(place, "--resume") == 0
+    assert len(calls) == 5
+    assert (place / "out" / "results.parquet").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("judge", "why"), [(Throws, "threw at face 37"), (NotANumber, "not finite")]
+)
+def test_a_judge_that_fails_leaves_a_marked_gap(place, monkeypatch, capsys, judge, why):
+    write(place, adversaries='["zero-effort"]')
+    use(monkeypatch, BrightnessJudge(gain=2.0), judge("bad"))
+    assert evaluate(place) == 1
+    assert why in capsys.readouterr().err
+    summary = json.loads((place / "out" / "summary.json").read_text())
+    assert {g[2] for g in summary["gaps"]} == {"bad"}
+    page = (place / "out" / "report.html").read_text()
+    assert "not measured" in page
+    assert why in page
+    assert lines(place)["original"]["gender EER"] < 0.05  # of the judge that works
+
+
+def test_too_few_pairs_is_a_gap_that_names_the_number(place, capsys):
+    path = write(place, adversaries='["zero-effort"]')
+    path.write_text(path.read_text().replace("[0.1, 0.01]", "[0.1, 0.0001]"))
+    assert evaluate(place) == 1
+    assert "100,000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.replace('"similarity"', '"magic"'), "adversary 'magic'"),
+        (lambda t: t.replace('attacker = "own.parquet"\n', ""), "name a pack as 'attacker'"),
+        (lambda t: t.replace("test.parquet", "gone.parquet"), "no such file"),
+        (lambda t: t.replace('name = "veil"', 'name = "nothing"'), "called alike"),
+        (lambda t: t.replace(":veil", ":wail"), "wail"),
+        (lambda t: t + "limmit = 3\n", "unknown key 'limmit'"),
+        (lambda t: t + 'mode = "video"\n', "crop, photo"),
+        (lambda t: t.split("[[set]]")[0], "one [[set]]"),
+        (lambda t: t + "x = = 1\n", "expected TOML"),
+        (lambda t: t.replace('name = "veil"', "strengths = [2.0]"), "strength 2.0"),
+    ],
+)
+def test_bad_configurations_get_one_line(place, capsys, change, message):
+    path = write(place)
+    path.write_text(change(path.read_text()))
+    assert evaluate(place) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in said
+
+
+def test_one_gender_only(place, capsys):
+    table = pq.read_table(place / "test.parquet")
+    women = table.filter(pa.compute.equal(table["gender"], "f"))
+    pq.write_table(women, place / "test.parquet")
+    write(place)
+    assert evaluate(place) == 2
+    assert "one gender only" in capsys.readouterr().err
+
+
+def test_choice_of_rows():
+    identity = np.repeat(np.arange(50), 4)
+    male = (identity % 2).astype(np.uint8)
+    rows = choose(male, identity, 40, seed=0)
+    assert len(rows) == 40
+    assert male[rows].mean() == 0.5
+    assert all((identity[rows] == p).sum() in (0, 4) for p in range(50))
+    assert np.array_equal(rows, choose(male, identity, 40, seed=0))
+    assert len(choose(male, identity, None, seed=0)) == 200
+
+
+def test_age_groups():
+    assert decades(np.array([18, 29, 30, 44, 59, 60, 99])).tolist() == [
+        "18-29", "18-29", "30-44", "30-44", "45-59", "60+", "60+",
+    ]  # fmt: skip
+
+
+def test_photos_are_judged_by_whoever_finds_the_face(place, portrait):
+    """Photo mode: protected faces are pasted back and found again."""
+    folder = place / "photos"
+    folder.mkdir()
+    lines_ = ["file,gender,identity"]
+    for i in range(4):
+        shade = np.clip(portrait.astype(int) + 6 * i, 0, 255).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{i}.png"), shade[..., ::-1])
+        lines_.append(f"{i}.png,{'mf'[i % 2]},{i // 2}")
+    (place / "photos.csv").write_text("\n".join(lines_) + "\n")
+    (place / "e.toml").write_text(
+        'title = "Photos"\ndata = "."\nadversaries = ["zero-effort"]\nfmrs = [0.5]\nrepeats = 20\n'
+        '[[protector]]\nmethod = "original"\n[[protector]]\nmethod = "blur"\n'
+        '[[set]]\npath = "photos"\nmode = "photo"\n'
+    )
+    evaluate(place)
+    rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
+    assert {r["mode"] for r in rows} == {"photo"}
+    lost = {r["protector"]: r["value"] for r in rows if r["metric"] == "faces no longer found"}
+    assert set(lost) == {"original", "blur"}
+    assert lost["original"] == 0
+    picture = cv2.imread(str(next((place / "out" / "sheets").glob("blur*"))))
+    assert picture.shape == (448, 4 * 224, 3)
+    before, after = (p.astype(float) for p in (picture[:224], picture[224:]))
+    assert cv2.Laplacian(after, cv2.CV_64F).std() < 0.8 * cv2.Laplacian(before, cv2.CV_64F).std()
+
+
+def test_the_evaluations_of_the_repository_load():
+    from pathlib import Path
+
+    files = sorted((Path(__file__).parents[2] / "evaluations").glob("*.toml"))
+    assert files
+    for path in files:
+        assert load_evaluation(path).protectors[0].method == "original"
+    with pytest.raises(OptionError, match="no such file"):
+        load_evaluation(files[0].with_name("gone.toml"))
