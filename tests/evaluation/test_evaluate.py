@@ -15,7 +15,6 @@ from faceveil.errors import OptionError  # noqa: E402
 from faceveil.evaluation import worker  # noqa: E402
 from faceveil.evaluation.config import load_evaluation  # noqa: E402
 from faceveil.evaluation.faces import choose, decades  # noqa: E402
-from faceveil.judges.registry import JudgeSet  # noqa: E402
 from tests.evaluation.fakes import BrightnessJudge, PatchMatcher, people  # noqa: E402
 
 HERE = "tests.evaluation.test_evaluate"
@@ -76,7 +75,7 @@ def place(tmp_path, monkeypatch):
 
 
 def use(monkeypatch, *judges):
-    found = JudgeSet(tuple(judges), (PatchMatcher(),))
+    found = tuple(judges), (PatchMatcher(),)
     monkeypatch.setattr(worker, "_judges", lambda *_: found)
 
 

@@ -71,7 +71,7 @@ class EvaluationConfig:
         models: folder of the judges' ONNX files; the package's own judges where empty.
         protectors: what is measured.
         sets: on which faces.
-        judges: names; all that are there where empty.
+        judges: names, see ``faceveil.judges.loaded``; all that are there where empty.
         adversaries: names, see ``faceveil.evaluation.adversaries``.
         attacker: pack of the adversaries' own labelled faces, of people in none of the sets.
         attacker_limit: about this many of them.

@@ -23,7 +23,9 @@ from faceveil.evaluation.rows import to_json
 from faceveil.evaluation.unit import Unit, measure_unit
 from faceveil.imaging.detect import CenterFace
 from faceveil.imaging.encode import write_atomic
-from faceveil.judges.registry import JudgeSet, bundled, shared_judges
+from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.loaded import load_judges
+from faceveil.judges.registry import bundled, shared_judges
 from faceveil.protectors.protector import Protector
 from faceveil.types import Target, Uint8Array
 
@@ -61,7 +63,7 @@ def work(task: Task, config: EvaluationConfig, place: Path, sheets: Path, thread
     own = None
     if config.attacker:
         own = _faces(config.data, SetSpec(config.attacker, config.attacker_limit), config.seed)
-    judges = _judges(config.models, config.judges, threads)
+    gender_judges, matchers = _judges(config.models, config.judges, threads)
     spec = task.protector
     protect = protect_function(spec, task.strength, threads)
     protected, lost = None, 0
@@ -77,8 +79,8 @@ def work(task: Task, config: EvaluationConfig, place: Path, sheets: Path, thread
         protect,
         faces,
         own,
-        judges.gender,
-        judges.matchers,
+        gender_judges,
+        matchers,
         protected,
         task.faces.mode,
         lost,
@@ -165,7 +167,10 @@ def _detector() -> CenterFace:
 
 
 @lru_cache(maxsize=1)
-def _judges(models: Path | None, names: tuple[str, ...], threads: int) -> JudgeSet:
-    if models is None:
-        return bundled(threads)
-    return shared_judges(models, threads, names or None)
+def _judges(
+    models: Path | None, names: tuple[str, ...], threads: int
+) -> tuple[tuple[GenderJudge, ...], tuple[Matcher, ...]]:
+    if names:
+        return load_judges(names, models, threads)
+    found = bundled(threads) if models is None else shared_judges(models, threads)
+    return found.gender, found.matchers
