@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from faceveil.evaluation.unit import Unit, measure_unit
 from faceveil.imaging.detect import CenterFace
 from faceveil.imaging.encode import write_atomic
 from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.cache import Answers, CachedGenderJudge, CachedMatcher
 from faceveil.judges.loaded import load_judges
 from faceveil.judges.registry import bundled, shared_judges
 from faceveil.protectors.protector import Protector
@@ -63,7 +65,8 @@ def work(task: Task, config: EvaluationConfig, place: Path, sheets: Path, thread
     own = None
     if config.attacker:
         own = _faces(config.data, SetSpec(config.attacker, config.attacker_limit), config.seed)
-    gender_judges, matchers = _judges(config.models, config.judges, threads)
+    found = _judges(config.models, config.judges, threads)
+    gender_judges, matchers = _kept(found, place.parent.parent / "answers.sqlite")
     spec = task.protector
     protect = protect_function(spec, task.strength, threads)
     protected, lost = None, 0
@@ -106,6 +109,27 @@ def _photo_crops(
         )
     target: Target = spec.target  # type: ignore[assignment]  # checked by protect_photo
     return protected_crops(photos, _protector(spec, threads), _detector(), target, strength)
+
+
+def _kept(
+    judges: tuple[Sequence[GenderJudge], Sequence[Matcher]], path: Path
+) -> tuple[list[GenderJudge], list[Matcher]]:
+    """The judges with their answers kept on disk; Python callables, which may change, without."""
+    answers = Answers(path)
+
+    def version(judge: GenderJudge | Matcher) -> str | None:
+        card = getattr(judge, "card", None)
+        return card.sha256 if card is not None else None
+
+    gender: list[GenderJudge] = []
+    for judge in judges[0]:
+        digest = version(judge)
+        gender.append(CachedGenderJudge(judge, answers, digest) if digest else judge)
+    matchers: list[Matcher] = []
+    for matcher in judges[1]:
+        digest = version(matcher)
+        matchers.append(CachedMatcher(matcher, answers, digest) if digest else matcher)
+    return gender, matchers
 
 
 def protect_function(spec: ProtectorSpec, strength: float, threads: int) -> Protect:
