@@ -76,7 +76,9 @@ def best(readings: list[Readings], scene: Scene) -> Readings:
     return Readings(scores, {})
 
 
-def rows_of(scene: Scene, judges: JudgeSet, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def rows_of(
+    scene: Scene, judges: JudgeSet, options: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
     """A row for every method and n."""
     before = read(scene.crops, judges.gender, judges.matchers)
 

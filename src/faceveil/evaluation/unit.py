@@ -14,6 +14,7 @@ from faceveil.evaluation.config import EvaluationConfig
 from faceveil.evaluation.faces import FaceSet
 from faceveil.evaluation.metrics import quality
 from faceveil.evaluation.metrics.intervals import weights
+from faceveil.evaluation.metrics.ms_ssim import ms_ssim
 from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.evaluation.reading import read_gender, read_matching
 from faceveil.evaluation.recorder import Recorder
@@ -97,6 +98,7 @@ def _quality(record: Recorder, before: Uint8Array, after: Uint8Array) -> None:
     if changed:  # the PSNR of equal pictures is infinite
         record.add("quality", "", "PSNR", float(np.mean(changed)), n=len(changed))
     record.add("quality", "", "SSIM", float(np.mean([quality.ssim(a, b) for a, b in pairs])))
+    record.add("quality", "", "MS-SSIM", float(np.mean([ms_ssim(a, b) for a, b in pairs])))
 
 
 def _one_judge(
