@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -142,12 +144,15 @@ def protect_function(spec: ProtectorSpec, strength: float, threads: int) -> Prot
         return lambda crops, male: crops
     if ":" in spec.method:
         module, _, attribute = spec.method.partition(":")
+        sys.path.insert(0, os.getcwd())  # the user's own code, as with python -m
         try:
             found: Protect = getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise OptionError(
-                f"{spec.method}: {error}; expected module:function on Python's path"
+                f"{spec.method}: {error}; expected module:function on Python's path or here"
             ) from error
+        finally:
+            sys.path.pop(0)
 
         def mixed(crops: Uint8Array, male: NDArray[np.uint8]) -> Uint8Array:
             full = found(crops, male)

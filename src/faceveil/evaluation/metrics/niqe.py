@@ -127,7 +127,7 @@ def _features(image: NDArray[np.uint8], block: int) -> tuple[Float64Array, Float
     """36 numbers of each whole block, and the sharpness of each."""
     if image.ndim != 2 or block < 16 or block % 2 or min(image.shape) < block:
         raise OptionError(
-            f"NIQE: got shape {image.shape} and block {block}; expected grey, sides of one block or "
+            f"NIQE: got shape {image.shape} and block {block}; expected grey, sides of a block or "
             "more, and an even block of 16 or more"
         )
     x = image.astype(np.float64)
