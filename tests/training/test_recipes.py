@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pa = pytest.importorskip("pyarrow", reason="needs the train extra")
 import onnxruntime as ort  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
 
 from faceveil.errors import ModelError, OptionError  # noqa: E402
 from faceveil.training import checkpoint, gender, san  # noqa: E402
@@ -104,7 +105,10 @@ def test_san_from_recipe_to_onnx_and_protector(tmp_path, data, models):
     }
     (out,) = ort.InferenceSession(onnx).run(None, {k: v.numpy() for k, v in feed.items()})
     with torch.no_grad():
-        np.testing.assert_allclose(out, model(*feed.values()), atol=1e-5)
+        np.testing.assert_allclose(out, model(*feed.values()), atol=2e-3)  # 16-bit weights
+    kept = load_file(onnx.with_suffix(".safetensors"))
+    assert torch.equal(kept["san.decoder1.weight"], model.san.decoder1.weight)
+    assert onnx.stat().st_size < 0.6 * sum(p.numel() * 4 for p in model.state_dict().values())
     protector = SANProtector(onnx, threads=1)
     luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32)
     sides = np.array([1, 0], np.float32)
@@ -193,7 +197,7 @@ def test_flow_from_recipes_to_protector(tmp_path, data, models):
     with torch.no_grad():
         expected = torch_stage(torch.from_numpy(faces), y, 1 - y, eye)[:, 0]
     found = flow.stages[0](faces[:, 0], y.numpy(), 1 - y.numpy(), eye.numpy())
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, expected, atol=2e-3)  # 16-bit weights
 
 
 def test_damaged_start_is_named(tmp_path, data, models):

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,12 @@ TERMS = {
 
 
 def export_onnx(
-    network: nn.Module, example: dict[str, Tensor], output_name: str, path: Path
+    network: nn.Module,
+    example: dict[str, Tensor],
+    output_name: str,
+    path: Path,
+    *,
+    half: bool = False,
 ) -> None:
     """Write a network as ONNX with a free batch dimension.
 
@@ -35,6 +41,8 @@ def export_onnx(
         example: inputs by name, with a batch of at least 2.
         output_name: name of the one output.
         path: the ``.onnx`` file.
+        half: keep large weights in 16 bits, half the size; they are widened when the file is
+            loaded, so the arithmetic stays in 32 bits.
     """
     network = copy.deepcopy(network).eval().cpu().float()
     for parameter in network.parameters():
@@ -63,9 +71,25 @@ def export_onnx(
         del group[:]
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
         del value.metadata_props[:]
+    if half:
+        _halve(model)
     onnx.checker.check_model(model)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())
+
+
+def _halve(model: onnx.ModelProto) -> None:
+    """Store large float32 initialisers as float16 with a Cast, which runtimes fold at load."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.raw_data) >= 4096:
+            values = onnx.numpy_helper.to_array(tensor)
+            name, stored = tensor.name, f"{tensor.name}.half"
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
+            casts.append(onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT))
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*casts, *nodes])
 
 
 def write_card(weights: Path, config: Config, card: dict[str, Any], data_folder: Path) -> None:

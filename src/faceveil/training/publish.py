@@ -6,11 +6,13 @@ Measured results that need judges are added to the card by ``benchmarks/judge_ta
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -62,13 +64,20 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
         faces, ones = torch.rand(2, 1, side, side), torch.ones(2)
         theta = torch.eye(2, 3).repeat(2, 1, 1)
         example = {"image": faces, "male": ones, "target": 0 * ones, "theta": theta}
-        export_onnx(model, example, "output", target)
+        export_onnx(model, example, "output", target, half=True)
+        # For training on from the shipped weights; the anchor is the start's, see the recipe.
+        own = {k: v.contiguous() for k, v in model.state_dict().items() if "anchor" not in k}
+        save_file(own, target.with_suffix(".safetensors"))
+        target.with_suffix(".safetensors").chmod(0o644)
         card = {
             "kind": "protector",
             "title": "Semi-adversarial autoencoder (SAN, ICB 2018)",
             "frame_px": side,
             "smoothing_px": config.smoothing,
             "gain": config.gain,
+            "safetensors_sha256": hashlib.sha256(
+                target.with_suffix(".safetensors").read_bytes()
+            ).hexdigest(),
             "male_share": round(float(pack.male.mean()), 4),
             "parameters": sum(p.numel() for p in model.parameters()),
         }
