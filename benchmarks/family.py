@@ -103,6 +103,7 @@ def rows_of(
             if method == "flowsan":
                 yield row("FlowSAN", n, seen[n - 1], made[n - 1])
                 continue
+            yield row("SAN alone", n, seen[n - 1], made[n - 1])  # the n-th member, not n of them
             mean = np.rint(np.mean(made[:n], axis=0, dtype=np.float32)).astype(np.uint8)
             averaged = seen[0] if n == 1 else read(mean, judges.gender, judges.matchers)
             yield row("Ens-Avg", n, averaged, mean)
@@ -131,6 +132,30 @@ def summary(packs: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
             }
         )
     return lines
+
+
+def record(packs: dict[str, list[dict[str, Any]]], weights: Path) -> None:
+    """Put each member's and each stage's results into its card."""
+    for method, name in (("SAN alone", "ensemble"), ("FlowSAN", "flowsan")):
+        for n in sorted({r["n"] for rows in packs.values() for r in rows if r["method"] == method}):
+            path = weights / f"{name}_{n}.json"
+            card = json.loads(path.read_text())
+            card["measured"] = {}
+            for pack, rows in packs.items():
+                before = rows[0]
+                after = next(r for r in rows if (r["method"], r["n"]) == (method, n))
+                pairs = {
+                    key: {k: [round(before[key][k], 3), round(v, 3)] for k, v in after[key].items()}
+                    for key in ("auc", "tmr")
+                }
+                eers = [float(np.mean(list(r["eer"].values()))) for r in (before, after)]
+                card["measured"][pack] = {
+                    "mean gender EER": [round(v, 3) for v in eers],
+                    "gender AUC": pairs["auc"],
+                    "TMR at FMR 0.1 %": pairs["tmr"],
+                    "mean change": round(after["change"], 4),
+                }
+            path.write_text(json.dumps(card, indent=1) + "\n")
 
 
 def figure(lines: list[dict[str, Any]], path: Path) -> None:
@@ -179,6 +204,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--output", type=Path, default=root / "benchmarks/results/family.json")
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--record", action="store_true", help="put the results into the cards")
     options = parser.parse_args()
     options.method = options.method or ["ensemble", "flowsan"]
     judges = shared_judges(options.models, options.threads)
@@ -194,6 +220,8 @@ def main() -> None:
     document = {"limit": options.limit, "seed": options.seed, "summary": lines, "packs": packs}
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(document, indent=1) + "\n")
+    if options.record:
+        record(packs, options.weights)
     if options.figure:
         figure(lines, options.figure)
 

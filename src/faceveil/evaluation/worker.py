@@ -49,7 +49,13 @@ class Task:
         shared = {
             k: v for k, v in asdict(config).items() if k not in ("protectors", "sets", "title")
         }
-        text = json.dumps([asdict(self), shared, digests()], default=str, sort_keys=True)
+        method = self.protector.method
+        weights = {
+            name: digest
+            for name, digest in digests().items()
+            if name.startswith((method, "judge_", "gender_estimator"))
+        }
+        text = json.dumps([asdict(self), shared, weights], default=str, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
