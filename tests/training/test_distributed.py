@@ -104,3 +104,34 @@ def test_devices_that_are_not_there(device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(OptionError, match="device"), distributed.group(device):
         pass
+
+
+def test_a_flow_trains_in_two_processes(tmp_path):
+    """Pre-training, a stage, its cached outputs and the next stage: files that both read."""
+    pa = pytest.importorskip("pyarrow", reason="needs the train extra")
+    import cv2
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from tests.networks.test_onnx_graph import small_graph
+
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 256, (16, 128, 128, 3), dtype=np.uint8)
+    images = [cv2.imencode(".png", f)[1].tobytes() for f in faces]
+    pq.write_table(pa.table({"image": images, "gender": ["m", "f"] * 8}), tmp_path / "p.parquet")
+    small_graph(tmp_path / "m.onnx", side=112)
+    common = 'data = ["p.parquet"]\nvalidation = "p.parquet"\nsteps = 2\nbatch = 4\n'
+    widths = "widths = [4, 4, 4, 4, 4, 8]\n"
+    san = 'kind = "san"\nmatcher = "m.onnx"\nclassifiers = ["g"]\npretrain_steps = 2\n'
+    recipes = {
+        "g": 'kind = "gender"\n' + widths,
+        "one": san + "anchored = true\n",
+        "two": san + 'anchored = true\nstart = "one"\nafter = ["one"]\n',
+    }
+    for name, text in recipes.items():
+        (tmp_path / f"{name}.toml").write_text(f'name = "{name}"\n{common}{text}')
+        command = ("-m", "faceveil", "train", f"{name}.toml", "--data", ".", "--models", ".")
+        done = launch(tmp_path, *command, "--device", "cpu")
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "runs/one/outputs.npy").is_file()
+    assert (tmp_path / "runs/two/measured.json").is_file()

@@ -101,6 +101,12 @@ def any_true(value: bool) -> bool:
     return bool(flag > 0)
 
 
+def wait() -> None:
+    """Wait until every process is here: after this, all see the files that the first one wrote."""
+    if world() > 1:
+        dist.barrier()
+
+
 @contextmanager
 def first_goes_first() -> Iterator[None]:
     """The first process runs the block before the others do (who then find its cache)."""

@@ -116,6 +116,7 @@ def run(
                 on_epoch(step + 1)
             if stopping and not last:
                 raise StoppedError(f"stopped after step {step + 1} of {steps}")
+    distributed.wait()
     return log.means
 
 

@@ -58,6 +58,7 @@ def run_recipe(
     with distributed.group(device) as here:
         if distributed.rank() == 0:
             _prepare(config, data, output, resume)
+        distributed.wait()
         measured = _train(config, data, models, output, here)
         if distributed.rank() == 0:
             (output / "measured.json").write_text(json.dumps(measured, indent=1) + "\n")
