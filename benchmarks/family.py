@@ -170,14 +170,16 @@ def figure(lines: list[dict[str, Any]], path: Path) -> None:
     for axis, key, label in zip(
         axes, ("gender EER", "TMR"), ("gender EER", "TMR at FMR 0.1 %"), strict=True
     ):
-        for method, marker in (
-            ("Ens-Avg", "s"), ("Ens-Gibbs", "^"), ("Ens-Best", "v"), ("FlowSAN", "o"),
-        ):  # fmt: skip
+        for method, marker, colour in (
+            ("Ens-Avg", "s", "tab:blue"),
+            ("Ens-Gibbs", "^", "tab:orange"),
+            ("Ens-Best", "v", "tab:green"),
+            ("FlowSAN", "o", "tab:red"),
+        ):
             mine = [x for x in lines if x["method"] == method and x[key] is not None]
             if mine:
-                axis.plot(
-                    [x["n"] for x in mine], [x[key] for x in mine], marker=marker, label=method
-                )
+                n, y = [x["n"] for x in mine], [x[key] for x in mine]
+                axis.plot(n, y, marker=marker, color=colour, label=method)
         axis.axhline(original[key], color="gray", ls="--", lw=1, label="original")
         axis.set_xlabel("n")
         axis.set_ylabel(label)
