@@ -60,27 +60,109 @@ def test_generic_equals_weighted():
     assert interval.high == pytest.approx(expected.high)
 
 
-def test_tmr_by_brute_force():
-    """Each repeat against the plain TMR of the pairs repeated as the draws say."""
-    embeddings = RNG.normal(size=(40, 6))[IDENTITY] + RNG.normal(size=(120, 6))
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    embeddings = embeddings.astype(np.float32)
-    interval = b.tmr_interval(embeddings, embeddings, IDENTITY, 0.01, repeats=40, seed=2)
-    scores = embeddings @ embeddings.T
-    same = IDENTITY[:, None] == IDENTITY
-    off = ~np.eye(120, dtype=bool)
-    values = []
-    for counts in b.weights(IDENTITY, 40, seed=2).astype(int):
-        pairs = np.outer(counts, counts)
-        impostor = np.repeat(scores[~same], pairs[~same])
-        by_person = np.broadcast_to(counts[:, None], (120, 120))
-        genuine = np.repeat(scores[same & off], by_person[same & off])
-        values.append(tmr_at_fmr(genuine, impostor, 0.01))
+def embeddings(identity, seed=0):
+    rng = np.random.default_rng(seed)
+    people = identity.max() + 1
+    found = []
+    for _ in range(2):
+        x = rng.normal(size=(people, 6))[identity] + rng.normal(size=(len(identity), 6))
+        found.append((x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32))
+    return found
+
+
+def plain_tmr(probe, gallery, identity, counts, fmr):
+    """TMR of the pairs repeated as one draw says, by the first impostor score that may not pass."""
+    scores, same = probe @ gallery.T, identity[:, None] == identity
+    off = ~np.eye(len(identity), dtype=bool)
+    pairs = np.outer(counts, counts)
+    impostor = np.sort(np.repeat(scores[~same], pairs[~same]))[::-1]
+    by_person = np.broadcast_to(counts[:, None], scores.shape)
+    genuine = np.repeat(scores[same & off], by_person[same & off])
+    if len(impostor) == 0 or len(genuine) == 0:
+        return np.nan
+    return (genuine > impostor[int(np.floor(fmr * len(impostor) + 1e-9))]).mean()
+
+
+@pytest.mark.parametrize("one_set", [True, False])
+@pytest.mark.parametrize(("people", "each"), [(40, 3), (3, 20)])
+def test_tmr_by_brute_force(one_set, people, each):
+    """Three people: a repeat often lacks one of them, or two, and then has no impostor pair."""
+    identity = np.repeat(np.arange(people), each)
+    probe, other = embeddings(identity)
+    gallery = probe if one_set else other
+    interval = b.tmr_interval(probe, gallery, identity, 0.01, repeats=40, seed=2)
+    draws = b.weights(identity, 40, seed=2).astype(int)
+    values = [plain_tmr(probe, gallery, identity, counts, 0.01) for counts in draws]
+    assert np.isnan(values).any() == (people == 3)
     expected = b.percentile(values)
-    assert interval.low == pytest.approx(expected.low, abs=0.02)
-    assert interval.high == pytest.approx(expected.high, abs=0.02)
-    plain = tmr_at_fmr(*pair_scores(embeddings, embeddings, IDENTITY), 0.01)
+    assert interval.low == pytest.approx(expected.low, abs=1e-12)
+    assert interval.high == pytest.approx(expected.high, abs=1e-12)
+
+
+def test_tmr_of_equal_scores():
+    """Genuine pairs as high as the first impostor pair that may not pass do not pass either."""
+    identity = np.repeat(np.arange(40), 3)
+    probe, gallery = (np.round(x, 0) for x in embeddings(identity))
+    interval = b.tmr_interval(probe, gallery, identity, 0.01, repeats=40, seed=2)
+    draws = b.weights(identity, 40, seed=2).astype(int)
+    expected = b.percentile([plain_tmr(probe, gallery, identity, c, 0.01) for c in draws])
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_tmr_where_two_people_hold_the_highest_scores():
+    """Twins: a repeat without one of them needs scores that were not among the highest at first."""
+    identity = np.repeat(np.arange(4), 10)
+    probe, gallery = embeddings(np.where(identity == 1, 0, identity), seed=5)
+    probe, gallery = (
+        np.where(identity[:, None] < 2, x + 3 * np.eye(6)[0], x) for x in (probe, gallery)
+    )
+    probe, gallery = (
+        (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32) for x in (probe, gallery)
+    )
+    interval = b.tmr_interval(probe, gallery, identity, 0.01, repeats=60, seed=0)
+    draws = b.weights(identity, 60, seed=0).astype(int)
+    expected = b.percentile([plain_tmr(probe, gallery, identity, c, 0.01) for c in draws])
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_tmr_interval_holds_the_plain_value():
+    probe, gallery = embeddings(IDENTITY, seed=1)
+    interval = b.tmr_interval(probe, gallery, IDENTITY, 0.01)
+    plain = tmr_at_fmr(*pair_scores(probe, gallery, IDENTITY), 0.01)
     assert interval.low < plain < interval.high
+
+
+def test_tmr_interval_refuses_too_few_pairs():
+    probe, gallery = embeddings(IDENTITY)
+    with pytest.raises(OptionError, match=r"14,040.*100,000"):
+        b.tmr_interval(probe, gallery, IDENTITY, 1e-4)
+    with pytest.raises(OptionError, match="7,020"):
+        b.tmr_interval(probe, probe, IDENTITY, 1e-3)
+    with pytest.raises(OptionError, match="genuine"):
+        b.tmr_interval(probe, gallery, np.arange(120), 0.01)
+
+
+def test_groups():
+    groups = np.array(["b", "a", "c"])[IDENTITY % 3]
+    groups[:2] = "d"
+    male = np.where(groups == "c", 1, MALE)
+
+    def auc(rows):
+        return gender.auc(SCORES[rows], male[rows])
+
+    found = b.by_group(groups, auc, least=3)
+    assert list(found) == ["a", "b", "c"]
+    assert found["a"] == gender.auc(SCORES[groups == "a"], male[groups == "a"])
+    assert found["c"] is None
+    assert b.by_group(groups, len, least=2)["d"] == 2
+
+
+def test_refuses_what_is_no_share_and_no_repeat():
+    for level in (0, 1, 95):
+        with pytest.raises(OptionError, match="level"):
+            b.percentile([0.1, 0.2], level)
+    with pytest.raises(OptionError, match="repeats"):
+        b.weights(IDENTITY, 0, seed=0)
 
 
 def test_one_class_is_undefined_and_said():

@@ -23,6 +23,17 @@ def test_roc_is_scikit_learns(decimals):
     assert np.trapezoid(found.tpr, found.fpr) == pytest.approx(gender.auc(scores, male))
 
 
+def test_roc_of_verification_is_scikit_learns():
+    genuine, impostor = np.round(RNG.normal(1, 1, 80), 1), np.round(RNG.normal(size=300), 1)
+    found = v.verification_roc(genuine, impostor)
+    same = np.repeat([1, 0], [80, 300])
+    fpr, tpr, _ = roc_curve(same, np.concatenate([genuine, impostor]), drop_intermediate=False)
+    np.testing.assert_allclose(found.fpr, fpr)
+    np.testing.assert_allclose(found.tpr, tpr)
+    with pytest.raises(OptionError, match="impostor"):
+        v.verification_roc(genuine, [])
+
+
 def test_reduction_is_gender_ans_table():
     """Gender-AN Table III prints .984 for SVM and 1.312 for PrivacyNet's k-NN, to rounding."""
     assert gender.reduction(0.986, 0.508) == pytest.approx(0.984, abs=0.001)

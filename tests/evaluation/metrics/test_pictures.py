@@ -3,10 +3,13 @@
 import cv2
 import numpy as np
 import pytest
+from scipy.ndimage import correlate
+from scipy.signal import convolve2d
 from scipy.special import gamma
 from scipy.stats import gennorm
 
 from faceveil.errors import OptionError
+from faceveil.evaluation.metrics import aggd as a
 from faceveil.evaluation.metrics import niqe as n
 from faceveil.evaluation.metrics.ms_ssim import LEAST, WEIGHTS, ms_ssim
 
@@ -30,10 +33,31 @@ def test_ms_ssim_of_equal_and_of_worse_pictures(grey):
 
 def test_ms_ssim_of_two_flat_pictures_is_its_luminance_term():
     """Without contrast each term is 1 but the last, l = (2ab + c)/(a^2 + b^2 + c)."""
-    a, b = np.full((200, 200), 60, np.uint8), np.full((200, 200), 120, np.uint8)
+    dark, light = np.full((200, 200), 60, np.uint8), np.full((200, 200), 120, np.uint8)
     c = (0.01 * 255) ** 2
     luminance = (2 * 60 * 120 + c) / (60**2 + 120**2 + c)
-    assert ms_ssim(a, b) == pytest.approx(luminance ** WEIGHTS[-1], rel=1e-6)
+    assert ms_ssim(dark, light) == pytest.approx(luminance ** WEIGHTS[-1], rel=1e-6)
+
+
+def gaussian(side, sigma):
+    x = np.arange(side) - side // 2
+    window = np.exp(-(x[:, None] ** 2 + x**2) / (2 * sigma**2))
+    return window / window.sum()
+
+
+def test_ms_ssim_by_plain_convolution(grey):
+    """Wang's five scales as the paper writes them: 11x11 windows, 2x2 means, every second pixel."""
+    first, second = grey[:200, :240], noisy(grey, 20)[:200, :240]
+    x, y = first.astype(float), second.astype(float)
+    expected, window, c1, c2 = 1.0, gaussian(11, 1.5), 6.5025, 58.5225
+    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        mx, my, xx, yy, xy = (convolve2d(v, window, "valid") for v in (x, y, x * x, y * y, x * y))
+        structure = (2 * (xy - mx * my) + c2) / (xx - mx**2 + yy - my**2 + c2)
+        if scale == 4:
+            structure *= (2 * mx * my + c1) / (mx**2 + my**2 + c1)
+        expected *= structure.mean() ** weight
+        x, y = (convolve2d(v, np.full((2, 2), 0.25), "valid")[::2, ::2] for v in (x, y))
+    assert ms_ssim(first, second) == pytest.approx(expected, abs=1e-9)
 
 
 def test_ms_ssim_averages_channels(portrait):
@@ -51,23 +75,74 @@ def test_ms_ssim_bad_input(grey):
 
 def test_gamma_is_scipys():
     x = np.linspace(0.1, 15, 200)
-    np.testing.assert_allclose(n._gamma(x), gamma(x), rtol=1e-10)
+    np.testing.assert_allclose(a.gamma(x), gamma(x), rtol=1e-10)
 
 
 @pytest.mark.parametrize("shape", [0.8, 1.0, 2.0, 4.0])
 def test_aggd_finds_known_shapes(shape):
     x = gennorm.rvs(shape, scale=1.7, size=200_000, random_state=1)
-    found, left, right = n.aggd(x)
+    found, left, right = a.aggd(x)
     assert found == pytest.approx(shape, rel=0.03)
     assert left == pytest.approx(1.7, rel=0.03)
     assert right == pytest.approx(1.7, rel=0.03)
 
 
-def test_aggd_tells_left_from_right():
-    x = RNG.normal(size=200_000)
-    x = np.where(x < 0, x * 2, x)
-    _, left, right = n.aggd(x)
-    assert left / right == pytest.approx(2, rel=0.03)
+@pytest.mark.parametrize("shape", [0.8, 2.0, 4.0])
+def test_aggd_tells_left_from_right(shape):
+    """Twice as wide to the left, where the density then holds two thirds of the mass."""
+    size = np.abs(gennorm.rvs(shape, size=300_000, random_state=2))
+    x = np.where(np.random.default_rng(3).random(300_000) < 2 / 3, -2 * size, size)
+    assert a.aggd(x) == pytest.approx((shape, 2, 1), rel=0.03)
+
+
+def test_aggd_of_a_flat_block_is_finite():
+    assert np.isfinite(a.aggd(np.zeros(100))).all()
+
+
+def reference_features(image, block):
+    """The paper's 36 numbers of each block with SciPy, one step after the other."""
+    x, parts = image.astype(float), []
+    for side in (block, block // 2):
+        window = gaussian(7, 7 / 6)
+        mean = correlate(x, window, mode="nearest")
+        deviation = np.sqrt(np.abs(correlate(x * x, window, mode="nearest") - mean**2))
+        normal, rows = (x - mean) / (deviation + 1), []
+        for top in range(0, x.shape[0], side):
+            for left in range(0, x.shape[1], side):
+                cell = normal[top : top + side, left : left + side]
+                shape, low, high = a.aggd(cell.ravel())
+                row = [shape, (low + high) / 2]
+                for shift in ((0, 1), (1, 0), (1, 1), (-1, 1)):
+                    product = cell * np.roll(cell, shift, (0, 1))
+                    shape, low, high = a.aggd(product.ravel())
+                    mean_of_fit = (high - low) * gamma(2 / shape) / gamma(1 / shape)
+                    row += [shape, mean_of_fit, low, high]
+                rows.append(row)
+        parts.append(rows)
+        x = (x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2]) / 4
+    return np.hstack(parts)
+
+
+def test_niqe_by_scipy(grey):
+    """Features, both Gaussian fits and the distance; a rim that fills no block is not read."""
+    pristine, image = grey[:320, :320], noisy(grey, 10)[100:203, 150:260]
+    model = n.fit_pristine([pristine], block=32, sharpest=0)
+    known, seen = reference_features(pristine, 32), reference_features(image[:96, :96], 32)
+    np.testing.assert_allclose(model.mean, known.mean(axis=0), rtol=1e-6, atol=1e-9)
+    apart = seen.mean(axis=0) - known.mean(axis=0)
+    both = (np.cov(seen.T) + np.cov(known.T)) / 2
+    expected = np.sqrt(apart @ np.linalg.pinv(both) @ apart)
+    assert n.niqe(image, model) == pytest.approx(expected, rel=1e-4)
+
+
+def test_only_sharp_blocks_are_fitted(grey):
+    blurred = grey.copy()
+    blurred[:, 256:] = cv2.GaussianBlur(grey, (0, 0), 6)[:, 256:]
+    some = n.fit_pristine([blurred[:, :256]] * 2, block=32, sharpest=0.2)
+    both = n.fit_pristine([blurred] * 2, block=32, sharpest=0.2)
+    everything = n.fit_pristine([blurred] * 2, block=32, sharpest=0)
+    off = [np.abs(m.mean - some.mean).sum() for m in (both, everything)]
+    assert off[0] < off[1] / 2
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +167,9 @@ def test_saved_and_loaded(tmp_path, grey, model):
         n.NiqeModel.load(tmp_path / "m.json")
     with pytest.raises(OptionError, match="fit one first"):
         n.NiqeModel.load(tmp_path / "none.json")
+    n.NiqeModel(np.full(36, np.nan), model.covariance, 32).save(tmp_path / "m.json")
+    with pytest.raises(OptionError, match="not finite"):
+        n.NiqeModel.load(tmp_path / "m.json")
 
 
 @pytest.mark.parametrize("shape", [(30, 200), (224, 224, 3)])

@@ -9,7 +9,12 @@ from faceveil.errors import OptionError
 
 
 def accuracy_change(original: float, protected: float) -> float:
-    """CAC, change of a classifier's accuracy: R_or - R_adv; 0 is ideal for what is to be kept."""
+    """CAC, change of a classifier's accuracy: R_or - R_adv; 0 is ideal for what is to be kept.
+
+    Args:
+        original: accuracy in [0, 1] of the classifier of another attribute on the originals.
+        protected: the same on the protected faces.
+    """
     return original - protected
 
 
@@ -28,7 +33,15 @@ def mean_squared_error(before: ArrayLike, after: ArrayLike) -> float:
 
 
 def cross_entropy(before: ArrayLike, after: ArrayLike) -> float:
-    """Mean binary cross-entropy of the protected faces' probabilities under the originals'."""
+    """Mean binary cross-entropy of the protected faces' probabilities under the originals'.
+
+    Args:
+        before: (N, K) probabilities of K attributes read from the originals, or their labels.
+        after: (N, K) probabilities read from the protected faces, cut off 1e-7 from 0 and 1.
+
+    Raises:
+        OptionError: if the shapes differ or a value is no probability.
+    """
     a, b = _probabilities(before, after)
     b = np.clip(b, 1e-7, 1 - 1e-7)
     return float(-(a * np.log(b) + (1 - a) * np.log(1 - b)).mean())

@@ -4,7 +4,9 @@ A picture's blocks are described by 36 numbers (18 at each of two scales) of its
 luma; a multivariate Gaussian of them is compared with one fitted on pristine pictures. The pristine
 fit is the user's own (:func:`fit_pristine`), so values compare only with the same fit and the same
 block size. The paper's blocks are 96 px: a 224 px crop holds four of them, too few for 36 numbers,
-so crops take smaller ones, and the block size belongs beside every value.
+so crops take smaller ones (32 px give 49, 48 px give 16), and the block size belongs beside every
+value. The second scale is made by 2x2 means, where the paper's code resizes by bicubic
+interpolation.
 """
 
 from __future__ import annotations
@@ -19,26 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import OptionError
+from faceveil.evaluation.metrics.aggd import aggd, gamma
 from faceveil.types import Float64Array
-
-_SHAPES = np.arange(0.2, 10.001, 0.001)
-
-
-def _gamma(x: Float64Array) -> Float64Array:
-    """Euler's gamma for positive arguments (Lanczos, g = 7; relative error below 1e-13)."""
-    c = (
-        0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313,
-        -176.61502916214059, 12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6,
-        1.5056327351493116e-7,
-    )  # fmt: skip
-    z = x - 1
-    series = c[0] + sum(c[i] / (z + i) for i in range(1, 9))
-    t = z + 7.5
-    out: Float64Array = np.sqrt(2 * np.pi) * t ** (z + 0.5) * np.exp(-t) * series
-    return out
-
-
-_RATIO = _gamma(2 / _SHAPES) ** 2 / (_gamma(1 / _SHAPES) * _gamma(3 / _SHAPES))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +61,8 @@ class NiqeModel:
             raise OptionError(
                 f"{path}: got {mean.shape} and {covariance.shape}; expected 36 numbers"
             )
+        if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+            raise OptionError(f"{path}: numbers are not finite; fit the NIQE model again")
         return cls(mean, covariance, block)
 
 
@@ -130,19 +116,18 @@ def _features(image: NDArray[np.uint8], block: int) -> tuple[Float64Array, Float
             f"NIQE: got shape {image.shape} and block {block}; expected grey, sides of a block or "
             "more, and an even block of 16 or more"
         )
-    x = image.astype(np.float64)
-    h, w = (s // block * block for s in x.shape)
+    h, w = (s // block * block for s in image.shape)
+    x = image[:h, :w].astype(np.float64)
     parts = []
     sharpness: Float64Array = np.empty(0)
     for scale in (1, 2):
         normal, deviation = _normalised(x)
         side = block // scale
-        cells = _cells(normal[: h // scale, : w // scale], side)
+        cells = _cells(normal, side)
         parts.append(np.array([_describe(cell) for cell in cells]))
         if scale == 1:
-            sharpness = _cells(deviation[:h, :w], side).mean(axis=(1, 2))
-        size = (x.shape[1] // 2, x.shape[0] // 2)
-        x = np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA), np.float64)
+            sharpness = _cells(deviation, side).mean(axis=(1, 2))
+        x = np.asarray(cv2.resize(x, (w // 2, h // 2), interpolation=cv2.INTER_AREA), np.float64)
     return np.concatenate(parts, axis=1), sharpness
 
 
@@ -167,26 +152,6 @@ def _describe(cell: Float64Array) -> list[float]:
     for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
         product = cell * np.roll(cell, (dy, dx), (0, 1))
         shape, left, right = aggd(product.ravel())
-        ratio = _gamma(np.array([2 / shape]))[0] / _gamma(np.array([1 / shape]))[0]
+        ratio = gamma(np.array([2 / shape]))[0] / gamma(np.array([1 / shape]))[0]
         out += [shape, (right - left) * ratio, left, right]
     return out
-
-
-def aggd(x: Float64Array) -> tuple[float, float, float]:
-    """Asymmetric generalised Gaussian by moment matching: shape, left width, right width.
-
-    Args:
-        x: (N,) values.
-
-    Returns:
-        Shape in [0.2, 10] and both widths (beta_l, beta_r).
-    """
-    left = np.sqrt(np.mean(x[x < 0] ** 2)) if (x < 0).any() else 1e-6
-    right = np.sqrt(np.mean(x[x > 0] ** 2)) if (x > 0).any() else 1e-6
-    skew = left / right
-    moment = np.mean(np.abs(x)) ** 2 / max(float(np.mean(x**2)), 1e-12)
-    wanted = moment * (skew**3 + 1) * (skew + 1) / (skew**2 + 1) ** 2
-    shape = float(_SHAPES[np.argmin((_RATIO - wanted) ** 2)])
-    g = _gamma(np.array([1 / shape, 3 / shape]))
-    scale = float(np.sqrt(g[0] / g[1]))
-    return shape, float(left * scale), float(right * scale)
