@@ -1,6 +1,8 @@
 """A whole evaluation: from TOML and packs to report, with judges whose answers are known."""
 
 import json
+import os
+import signal
 
 import cv2
 import numpy as np
@@ -207,6 +209,20 @@ def test_bad_configurations_get_one_line(place, capsys, change, message):
     assert evaluate(place) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert message in said
+
+
+def killed(crops, male):
+    """As the system does to a process that takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_is_one_line_and_loses_nothing(place, capsys):
+    path = write(place, adversaries='["zero-effort"]')
+    text = path.read_text().replace(f'{HERE}:veil"', f'{HERE}:killed"')
+    path.write_text(text.replace('method = "original"', 'method = "original"\nname = "o"'))
+    assert evaluate(place, "--jobs", "2") == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "--resume and fewer --jobs" in said
 
 
 def test_one_gender_only(place, capsys):

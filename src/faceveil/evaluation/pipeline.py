@@ -6,9 +6,11 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
+from faceveil.errors import FaceVeilError
 from faceveil.evaluation.config import EvaluationConfig
 from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.rows import Row, from_json
@@ -71,6 +73,11 @@ def run(
                 for future in as_completed(futures):
                     future.result()
                     step()
+            except BrokenProcessPool as error:
+                raise FaceVeilError(
+                    "a process was ended by the system, most likely for want of memory; what was "
+                    "measured is kept: go on with --resume and fewer --jobs"
+                ) from error
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
