@@ -1,7 +1,8 @@
 """Adversary 6, averaging: ask a stochastic protector several times and average.
 
 Assumption: the adversary can have the same unprotected face protected again and again, as Ens-Gibbs
-or random targets allow where the choice is not fixed by the picture.
+or random targets allow where the choice is not fixed by the picture. Against a deterministic
+protector averaging is zero effort, and there is no variant.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceveil.errors import OptionError
 from faceveil.evaluation.adversaries.base import Scene, by_judges
 from faceveil.types import Float32Array
 
@@ -22,8 +24,18 @@ class Averaging:
     assumption: str = "sees several protected versions of the same face"
 
     def scores(self, scene: Scene) -> dict[str, Float32Array]:
-        """By ``scores/judge`` and ``pictures/judge``; nothing where all versions are the same."""
+        """By ``scores/judge`` and ``pictures/judge``; nothing where all versions are the same.
+
+        Raises:
+            OptionError: if a version's shape is not that of the targets.
+        """
         versions = [scene.targets, *scene.again]
+        other = next((v.shape for v in versions if v.shape != scene.targets.shape), None)
+        if other is not None:
+            raise OptionError(
+                f"averaging: got a version of shape {other}; expected {scene.targets.shape}, the "
+                "same faces in the same order"
+            )
         if all(np.array_equal(v, versions[0]) for v in versions[1:]):
             return {}
         answers = [by_judges(scene, v) for v in versions]

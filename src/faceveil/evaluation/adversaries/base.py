@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics import gender
 from faceveil.evaluation.metrics.intervals import Interval, percentile, weighted_auc, weights
+from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.types import Float32Array, Uint8Array
 
 Protect = Callable[[Uint8Array, NDArray[np.uint8]], Uint8Array]
-"""Crops (N, 224, 224) and labels (N,), 1 male -> protected crops."""
+"""Crops (N, 224, 224[, 3]) and labels (N,), 1 male -> protected crops."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +25,8 @@ class Scene:
     """What an adversary has. It has no label of the faces that it attacks.
 
     Attributes:
-        targets: (N, 224, 224) grey uint8, the protected faces.
-        own: (K, 224, 224) grey uint8, unprotected faces of other people, the adversary's own.
+        targets: (N, 224, 224) grey or (N, 224, 224, 3) RGB uint8, the protected faces.
+        own: (K, 224, 224[, 3]) uint8, unprotected faces of other people, the adversary's own.
         own_male: (K,) their labels.
         own_identity: (K,) who they show.
         protect: the protector as a black box, for faces whose gender the adversary knows.
@@ -96,6 +97,7 @@ def attack(
     identity: ArrayLike,
     *,
     repeats: int = 1000,
+    seed: int | None = None,
 ) -> tuple[AttackResult, ...]:
     """Let an adversary read, and measure it with the true labels.
 
@@ -105,12 +107,13 @@ def attack(
         male: (N,) true labels of the targets.
         identity: (N,) who the targets show.
         repeats: of the bootstrap.
+        seed: of the bootstrap; the scene's where None.
 
     Raises:
         OptionError: if a score is not finite, a class is empty, or the number of scores is wrong.
     """
     labels = np.asarray(male)
-    w = weights(identity, repeats, scene.seed)
+    w = weights(identity, repeats, scene.seed if seed is None else seed)
     results = []
     for variant, scores in adversary.scores(scene).items():
         if scores.shape != labels.shape:
@@ -136,8 +139,8 @@ def strongest(results: Sequence[AttackResult]) -> AttackResult:
 
 
 def as_rgb(crops: Uint8Array) -> Uint8Array:
-    """Grey crops as judges take them: (N, 224, 224) -> (N, 224, 224, 3)."""
-    return np.repeat(crops[..., None], 3, axis=3)
+    """Crops as judges take them: (N, 224, 224[, 3]) uint8 -> (N, 224, 224, 3)."""
+    return as_rgb_crops(crops)
 
 
 def by_judges(scene: Scene, crops: Uint8Array, prefix: str = "") -> dict[str, Float32Array]:

@@ -27,6 +27,11 @@ ADVERSARIES: dict[str, Callable[[], Adversary]] = {
 }
 
 
+def list_adversaries() -> tuple[str, ...]:
+    """The names, from weak to strong."""
+    return tuple(ADVERSARIES)
+
+
 def build_adversary(name: str) -> Adversary:
     """The adversary of that name, with its default settings.
 

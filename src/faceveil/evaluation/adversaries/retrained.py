@@ -14,6 +14,7 @@ import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.adversaries.base import Scene, as_rgb
+from faceveil.evaluation.adversaries.inputs import check_own
 from faceveil.types import Float32Array
 
 CLASSIFIERS = ("svm", "forest", "mlp", "knn")
@@ -32,7 +33,12 @@ class Retrained:
     assumption: str = "has labelled faces, face matchers and, for 'protected', the protector itself"
 
     def scores(self, scene: Scene) -> dict[str, Float32Array]:
-        """Scores by ``classifier-clean/matcher`` and ``classifier-protected/matcher``."""
+        """Scores by ``classifier-clean/matcher`` and ``classifier-protected/matcher``.
+
+        Raises:
+            OptionError: if own faces are too few, a classifier is unknown, or scikit-learn missing.
+        """
+        check_own(scene)
         sets = {"clean": scene.own, "protected": scene.protect(scene.own, scene.own_male)}
         found = {}
         for matcher in scene.matchers:
@@ -40,13 +46,14 @@ class Retrained:
             for kind, crops in sets.items():
                 x = matcher.embed(as_rgb(crops))
                 for classifier in self.classifiers:
-                    model = _build(classifier, scene.seed).fit(x, scene.own_male)
+                    model = _build(classifier, scene.seed, len(x)).fit(x, scene.own_male)
                     variant = f"{classifier}-{kind}/{matcher.info.name}"
                     found[variant] = _margin(model, targets)
         return found
 
 
-def _build(name: str, seed: int) -> Any:
+def _build(name: str, seed: int, count: int) -> Any:
+    """An untrained classifier for ``count`` faces."""
     try:
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.neighbors import KNeighborsClassifier
@@ -64,10 +71,11 @@ def _build(name: str, seed: int) -> Any:
     if name == "forest":
         return RandomForestClassifier(300, random_state=seed, n_jobs=1)
     if name == "mlp":
-        network = MLPClassifier((64,), alpha=1e-2, max_iter=400, early_stopping=True)
+        # Early stopping holds back a tenth, which must show both genders.
+        network = MLPClassifier((64,), alpha=1e-2, max_iter=400, early_stopping=count > 10)
         return make_pipeline(StandardScaler(), network.set_params(random_state=seed))
     if name == "knn":
-        return KNeighborsClassifier(15, weights="distance")
+        return KNeighborsClassifier(min(15, count), weights="distance")
     raise OptionError(f"classifier: got {name!r}; expected one of {', '.join(CLASSIFIERS)}")
 
 

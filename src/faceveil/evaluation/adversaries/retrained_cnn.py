@@ -14,6 +14,7 @@ import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.adversaries.base import Scene
+from faceveil.evaluation.adversaries.inputs import as_grey, check_own
 from faceveil.types import Float32Array, Uint8Array
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class RetrainedCNN:
     """Four convolutions with batch normalisation, trained on the adversary's protected faces.
 
     Attributes:
-        side: of the faces in pixels.
+        side: of the faces in pixels; 16 or more.
         epochs: passes over the faces.
         clean: add the unprotected faces to the training set.
     """
@@ -37,7 +38,17 @@ class RetrainedCNN:
     assumption: str = "has labelled faces and the protector, and trains a CNN on protected faces"
 
     def scores(self, scene: Scene) -> dict[str, Float32Array]:
-        """The network's logits of P(male)."""
+        """The network's logits of P(male).
+
+        Raises:
+            OptionError: if own faces are too few, a setting is out of range, or torch is missing.
+        """
+        if self.side < 16 or self.epochs < 1:
+            raise OptionError(
+                f"retrained CNN: got side {self.side} and {self.epochs} epochs; expected 16 px or "
+                "more and at least one epoch"
+            )
+        check_own(scene)
         try:
             import torch
         except ImportError as error:
@@ -49,9 +60,10 @@ class RetrainedCNN:
         y = scene.own_male.astype(np.float32)
         if self.clean:
             x, y = np.concatenate([x, self._small(scene.own)]), np.concatenate([y, y])
-        torch.manual_seed(scene.seed)
-        network = _network()
-        _fit(network, torch.from_numpy(x), torch.from_numpy(y), self.epochs, scene.seed)
+        with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
+            torch.manual_seed(scene.seed)
+            network = _network()
+            _fit(network, torch.from_numpy(x), torch.from_numpy(y), self.epochs, scene.seed)
         network.eval()
         with torch.no_grad():
             parts = torch.split(torch.from_numpy(self._small(scene.targets)), 256)
@@ -60,7 +72,7 @@ class RetrainedCNN:
 
     def _small(self, crops: Uint8Array) -> Float32Array:
         size = (self.side, self.side)
-        small = [cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in crops]
+        small = [cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in as_grey(crops)]
         return np.asarray(np.stack(small)[:, None] / 127.5 - 1, np.float32)
 
 

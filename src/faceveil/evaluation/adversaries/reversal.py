@@ -14,6 +14,7 @@ import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.adversaries.base import Scene, by_judges
+from faceveil.evaluation.adversaries.inputs import as_grey, check_own
 from faceveil.evaluation.metrics.quality import psnr
 from faceveil.types import Float32Array, Uint8Array
 
@@ -42,7 +43,17 @@ class Reversal:
         return by_judges(scene, self.reconstruct(scene))
 
     def reconstruct(self, scene: Scene) -> Uint8Array:
-        """The targets as the network thinks they were: (N, 224, 224) uint8."""
+        """The targets as the network thinks they were: uint8, of the targets' shape.
+
+        Raises:
+            OptionError: if own faces are too few, a setting is out of range, or torch is missing.
+        """
+        if self.side < 4 or self.side % 4 or self.epochs < 1 or self.width < 1:
+            raise OptionError(
+                f"reversal: got side {self.side}, {self.epochs} epochs, width {self.width}; "
+                "expected a side that is a multiple of 4, the others at least 1"
+            )
+        check_own(scene)
         try:
             import torch
         except ImportError as error:
@@ -50,8 +61,9 @@ class Reversal:
                 "reversal adversary: torch is not installed; expected the extra: "
                 'pip install "faceveil[train]"'
             ) from error
-        torch.manual_seed(scene.seed)
-        network = _unet(self.width)
+        with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
+            torch.manual_seed(scene.seed)
+            network = _unet(self.width)
         x = self._small(scene.protect(scene.own, scene.own_male))
         _fit(network, x, self._small(scene.own), self.epochs, scene.seed)
         parts = []
@@ -60,23 +72,26 @@ class Reversal:
                 parts.append(network(part)[:, 0].numpy())
         # What the network changed is brought to the crop; the rest keeps its detail.
         change = np.concatenate(parts)
-        size = scene.targets.shape[1:][::-1]
+        size = scene.targets.shape[2:0:-1]
         up = np.stack([cv2.resize(c, size, interpolation=cv2.INTER_CUBIC) for c in change])
+        up = up if scene.targets.ndim == 3 else up[..., None]
         return np.asarray(np.clip(np.rint(scene.targets + 255 * up), 0, 255), np.uint8)
 
     def _small(self, crops: Uint8Array) -> Float32Array:
         size = (self.side, self.side)
-        small = [cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in crops]
+        small = [cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in as_grey(crops)]
         return np.asarray(np.stack(small)[:, None] / 255, np.float32)
+
+
+def mean_psnr(original: Uint8Array, reconstructed: Uint8Array) -> float:
+    """Mean PSNR in dB of equal-shaped pictures (N, ...); equal pictures count as 99 dB."""
+    pairs = zip(original, reconstructed, strict=True)
+    return float(np.mean([min(psnr(o, x), 99.0) for o, x in pairs]))
 
 
 def gain_in_psnr(original: Uint8Array, protected: Uint8Array, reconstructed: Uint8Array) -> float:
     """Mean PSNR of the reconstructions less that of the protected faces, in dB."""
-    before, after = (
-        np.mean([min(psnr(o, x), 99.0) for o, x in zip(original, other, strict=True)])
-        for other in (protected, reconstructed)
-    )
-    return float(after - before)
+    return mean_psnr(original, reconstructed) - mean_psnr(original, protected)
 
 
 def _unet(width: int) -> torch.nn.Module:

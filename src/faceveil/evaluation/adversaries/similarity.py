@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceveil.errors import OptionError
 from faceveil.evaluation.adversaries.base import Scene, as_rgb
+from faceveil.evaluation.adversaries.inputs import check_own
 from faceveil.types import Float32Array, Float64Array
 
 
@@ -50,9 +52,19 @@ class Similarity:
     )
 
     def scores(self, scene: Scene) -> dict[str, Float32Array]:
-        """Scores by ``topN-statistic/matcher``."""
-        gallery = scene.protect(scene.own, scene.own_male)
+        """Scores by ``topN-statistic/matcher``.
+
+        Raises:
+            OptionError: if own faces are too few, or no n lies between 1 and their number.
+        """
+        check_own(scene)
         rows = balanced(scene.own_male, scene.seed)
+        if not self.tops or min(self.tops) < 1 or min(self.tops) > len(rows) // 2:
+            raise OptionError(
+                f"similarity: got tops {self.tops}; expected numbers from 1, one of them at most "
+                f"{len(rows) // 2}, the gallery's faces per gender"
+            )
+        gallery = scene.protect(scene.own, scene.own_male)
         found: dict[str, Float32Array] = {}
         for matcher in scene.matchers:
             embeddings = matcher.embed(as_rgb(gallery[rows]))
