@@ -41,7 +41,55 @@ def test_prepare_and_keras_layout(tmp_path, raw, capsys):
     command = ["data", "keras-layout", out / "folder-train.parquet", "-o", layout]
     assert main([str(x) for x in command]) == 0
     assert len(list((layout / "generated").rglob("*.png"))) == 6
-    assert len(list((layout / "OR_2" / "female").iterdir())) == 1
+    assert [p.name for p in (layout / "female" / "OR_2").iterdir()] == ["female_Ann_0.png"]
+    assert main([str(x) for x in command]) == 2  # nothing is overwritten
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_again_and_repaired(tmp_path, raw, capsys):
+    out = tmp_path / "packs"
+    prepare(raw, out)
+    before = (out / "folder-train.parquet").read_bytes()
+    assert prepare(raw, out, "--jobs", "1") == 1
+    assert "4 faces, up to date" in capsys.readouterr().out
+    assert (out / "folder-train.parquet").read_bytes() == before
+    (raw / "male/wall.png").unlink()
+    assert prepare(raw, out) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert prepare(raw, out, "--overwrite") == 0
+    assert sorted(p.name for p in out.iterdir()) == ["folder-train.parquet", "folder.prepared.json"]
+
+
+def test_no_face_anywhere(tmp_path, raw, capsys):
+    for path in raw.rglob("*.png"):
+        cv2.imwrite(str(path), np.full((90, 90, 3), 128, np.uint8))
+    assert prepare(raw, tmp_path / "packs") == 1
+    assert "no face in any of 5 photos" in capsys.readouterr().err
+
+
+def test_utkface_with_its_age_limit(tmp_path, portrait, capsys):
+    for name in ("30_1_0_2017.jpg.chip.jpg", "40_0_3_2017.jpg", "12_1_0_2017.jpg", "61_1_2017.jpg"):
+        path = tmp_path / "utk" / name
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), portrait[:300, ..., ::-1])
+    command = ["data", "prepare", "utkface", tmp_path / "utk", "-o", tmp_path / "o"]
+    command += ["--fractions", "1,0,0", "--size", "64", "--minimum-age", "35"]
+    assert main([str(x) for x in command]) == 0
+    pack = load_packs([tmp_path / "o" / "utkface-train.parquet"])
+    assert (pack.columns["age"].tolist(), pack.columns["race"].tolist()) == ([40], ["Indian"])
+    assert not len(pack.identity)
+
+
+def test_layout_needs_people(tmp_path, raw, capsys):
+    for path in list(raw.rglob("[0-3].png")):
+        path.rename(path.parents[1] / path.name)
+    prepare(raw, tmp_path / "packs")
+    pack = tmp_path / "packs" / "folder-train.parquet"
+    command = ["data", "keras-layout", str(pack), "-o", str(tmp_path / "keras")]
+    assert main(command) == 2
+    assert "no column 'identity'" in capsys.readouterr().err
+    assert main([*command, "--people", "0"]) == 2
+    assert "--people" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -50,6 +98,10 @@ def test_prepare_and_keras_layout(tmp_path, raw, capsys):
         (["--fractions", "1,2"], "--fractions"),
         (["--size", "8"], "--size"),
         (["--fractions", "0.5,0.1,0.1"], "sum to 1"),
+        (["--seed", "-1"], "--seed"),
+        (["--limit", "0"], "--limit"),
+        (["--jobs", "-1"], "--jobs"),
+        (["--name", "a/b"], "plain name"),
     ],
 )
 def test_bad_options(tmp_path, raw, capsys, more, message):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceveil.data.keras_layout import pairs, write_keras_layout
+from faceveil.data.keras_layout import file_names, pairs, write_keras_layout
 from faceveil.errors import OptionError
 
 MALE = np.array([0, 1, 1], np.float32)
@@ -24,7 +24,7 @@ def write(folder, **changes):
 def test_every_picture_in_its_place(tmp_path):
     assert write(tmp_path) == 15
     values = {"generated/female/NT/a": 20, "generated/male/OP/b": 31, "generated/male/SM/c": 12,
-              "OR_1/male/b": 41, "OR_2/female/a": 50}  # fmt: skip
+              "male/OR_1/b": 41, "female/OR_2/a": 50}  # fmt: skip
     for name, value in values.items():
         picture = cv2.imread(str(tmp_path / f"{name}.png"), cv2.IMREAD_UNCHANGED)
         assert picture.shape == (8, 8)
@@ -55,3 +55,16 @@ def test_pairs_are_two_photos_of_each_person():
     assert first.tolist() == [0, 8, 4, 6]  # women first; nobody with one photo
     assert second.tolist() == [1, 9, 5, 7]
     assert [len(x) for x in pairs(identity, male, 1)] == [2, 2]
+
+
+def test_a_person_labelled_both_ways_is_two_people():
+    identity, male = np.array([7, 7, 7, 7]), np.array([0, 1, 0, 1], np.float32)
+    first, second = pairs(identity, male, 5)
+    assert (first.tolist(), second.tolist()) == ([0, 1], [2, 3])
+
+
+def test_file_names_are_sources_where_these_are_distinct():
+    sources = ["m/a.jpg", "m/b.jpg", "f/a.jpg", "m/a.png"]
+    assert file_names(sources, [0, 2]) == ["m_a", "f_a"]
+    assert file_names(sources, [0, 3]) == ["0000000", "0000003"]
+    assert file_names([], [5]) == ["0000005"]

@@ -3,7 +3,10 @@
 import pytest
 
 from faceveil.data.readers import READERS
+from faceveil.data.utkface import read_utkface
 from faceveil.errors import OptionError
+
+POINTS = "list_landmarks_align_celeba.txt"
 
 
 def touch(root, *names):
@@ -49,6 +52,10 @@ def test_celeba(tmp_path, nested):
         (lambda r: write(r, "Anno/list_attr_celeba.txt", "2\nBald Young\n"), "Male"),
         (lambda r: write(r, "Anno/list_attr_celeba.txt", "1\nMale\n000001.jpg 7\n"), "line 3"),
         (lambda r: write(r, "Anno/identity_CelebA.txt", "000001.jpg\n"), "line 1"),
+        (lambda r: write(r, "Anno/identity_CelebA.txt", "000001.jpg x\n"), "line 1"),
+        (lambda r: write(r, f"Anno/{POINTS}", "1\nx y\n000001.jpg 1 2 3\n"), "line 3"),
+        (lambda r: write(r, f"Anno/{POINTS}", f"1\nx y\n000001.jpg{' a' * 10}\n"), "ten numbers"),
+        (lambda r: (r / "Anno/list_attr_celeba.txt").write_bytes(b"\xff\xfe"), "cannot be read"),
     ],
 )
 def test_celeba_damaged(tmp_path, break_it, message):
@@ -75,6 +82,27 @@ def test_lfw_official_and_flat(tmp_path, shared):
     assert len(READERS["lfw"](shared / "data" / "lfw-raw")) == 283
 
 
+def test_lfw_as_the_lists_are(tmp_path):
+    touch(tmp_path, "lfw-deepfunneled/Ann_B/Ann_B_0001.jpg", "lfw-deepfunneled/C_D/C_D_0001.jpg")
+    write(tmp_path, "female_names.txt", "Ann_B_0001\nAnn_B_0001.jpg\n\n")  # no suffix, twice
+    write(tmp_path, "male_names.txt", "C_D_0001.jpg\n")
+    assert [r.source for r in READERS["lfw"](tmp_path)] == ["C_D_0001.jpg", "Ann_B_0001.jpg"]
+
+
+def test_lfw_csv_beside_in_and_here(tmp_path, monkeypatch):
+    folder = tmp_path / "set.v1"
+    touch(folder, "Ann_B_0001.jpg", "C_D/C_D_0001.jpg")
+    write(tmp_path, "set.v1.csv", "name,gender\nAnn_B_0001.jpg,female\nC_D_0001.jpg,M\n")
+    found = [(r.gender, r.identity, r.source) for r in READERS["lfw"](folder)]
+    assert found == [("f", "Ann_B", "Ann_B_0001.jpg"), ("m", "C_D", "C_D_0001.jpg")]
+    (tmp_path / "set.v1.csv").rename(folder / "set.v1.csv")
+    monkeypatch.chdir(folder)
+    assert len(READERS["lfw"](folder.relative_to(folder))) == 2
+    write(folder, "set.v1.csv", "name,gender\nAnn_B_0001.jpg\n")
+    with pytest.raises(OptionError, match="line 2: got ''; expected m or f"):
+        READERS["lfw"](folder)
+
+
 def test_lfw_damaged(tmp_path):
     with pytest.raises(OptionError, match="list of men"):
         READERS["lfw"](tmp_path)
@@ -95,13 +123,16 @@ def test_muct(tmp_path):
         READERS["muct"](tmp_path)
 
 
-def test_utkface_leaves_out_children_and_bad_names(tmp_path):
-    touch(tmp_path, "31_0_4_20170117.jpg", "9_1_0_2017.jpg", "61_1_20170109.jpg", "40_1_2_5.jpg")
+def test_utkface_leaves_out_children_and_bad_names(tmp_path, caplog):
+    touch(tmp_path, "31_0_4_20170117.jpg", "9_1_0_2017.jpg", "40_1_2_5.jpg.chip.jpg")
+    touch(tmp_path, "61_1_20170109142408075.jpg.chip.jpg", "39_1_20170116174525125.jpg.chip.jpg")
     found = {r.source: (r.gender, r.race, r.age) for r in READERS["utkface"](tmp_path)}
     assert found == {
         "31_0_4_20170117.jpg": ("m", "Others", 31),
-        "40_1_2_5.jpg": ("f", "Asian", 40),
+        "40_1_2_5.jpg.chip.jpg": ("f", "Asian", 40),
     }
+    assert "2 photos whose names lack a label and 1 of people under 18" in caplog.text
+    assert len(read_utkface(tmp_path, minimum_age=9)) == 3
     with pytest.raises(OptionError, match="no labelled photo"):
         READERS["utkface"](tmp_path.parent)
 
@@ -118,6 +149,9 @@ def test_morph(tmp_path):
     write(tmp_path, "second.csv", rows)
     with pytest.raises(OptionError, match="2 CSV files"):
         READERS["morph"](tmp_path)
+    write(tmp_path, "morph_2008_nonCommercial.csv", rows.splitlines()[0] + "\n3,W\n")
+    with pytest.raises(OptionError, match=r"nonCommercial\.csv, line 2: got ''; expected M or F"):
+        READERS["morph"](tmp_path)
 
 
 def test_folder(tmp_path):
@@ -131,6 +165,15 @@ def test_folder(tmp_path):
     (tmp_path / "female/c.webp").unlink()
     with pytest.raises(OptionError, match="'female'"):
         READERS["folder"](tmp_path)
+
+
+def test_folder_reads_people_from_names(tmp_path):
+    touch(tmp_path, "m/Bob_Ray_0001.jpg", "m/Bob_Ray_2.jpg", "m/IMG_0001.jpg", "m/20200101_12.jpg")
+    touch(tmp_path, "F/Ann_1.jpg", "F/PXL_20210101_12.jpg", "F/face01_2.jpg", "F/Eve.jpg")
+    people = {r.path.name: r.identity for r in READERS["folder"](tmp_path)}
+    known = {"Bob_Ray_0001.jpg": "Bob_Ray", "Bob_Ray_2.jpg": "Bob_Ray", "Ann_1.jpg": "Ann"}
+    assert {name: person for name, person in people.items() if person} == known
+    assert len(people) == 8
 
 
 @pytest.mark.parametrize("name", sorted(READERS))

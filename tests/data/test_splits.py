@@ -54,7 +54,7 @@ def test_official_parts_are_kept():
     assert split(official[:1], SHARES, 0) == official[:1]
 
 
-@pytest.mark.parametrize("shares", [(0.5, 0.2, 0.2), (1.2, -0.1, -0.1)])
+@pytest.mark.parametrize("shares", [(0.5, 0.2, 0.2), (1.2, -0.1, -0.1), (float("nan"), 0.5, 0.5)])
 def test_bad_shares(shares):
     with pytest.raises(OptionError, match="sum to 1"):
         split(RECORDS, shares, 0)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faceveil.errors import OptionError
 from faceveil.types import Target
+
+if TYPE_CHECKING:
+    from faceveil.data.records import Record
 
 SETS = ("celeba", "folder", "lfw", "morph", "muct", "utkface")
 
@@ -18,6 +23,11 @@ def add_parser(commands: Any) -> None:
     """Add the sub-command."""
     p = commands.add_parser("data", help="prepare training data")
     parts = p.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_prepare(parts)
+    _add_keras_layout(parts)
+
+
+def _add_prepare(parts: Any) -> None:
     prepare = parts.add_parser(
         "prepare",
         help="align a raw data set into packs",
@@ -35,15 +45,36 @@ def add_parser(commands: Any) -> None:
         metavar="T,V,T",
         help="shares of people for train, val and test where the set has no official parts",
     )
-    prepare.add_argument("--seed", type=int, default=0, help="decides who goes where")
+    prepare.add_argument(
+        "--minimum-age",
+        type=int,
+        default=18,
+        metavar="N",
+        help="utkface: leave out younger people (default: 18)",
+    )
+    prepare.add_argument("--seed", type=int, default=0, metavar="N", help="decides who goes where")
     prepare.add_argument("--limit", type=int, metavar="N", help="only the first N photos")
-    prepare.add_argument("--overwrite", action="store_true", help="replace other packs")
+    prepare.add_argument(
+        "--jobs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="photos at the same time; changes no result (default: one per core)",
+    )
+    prepare.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace packs of that name that were made with other settings",
+    )
     prepare.set_defaults(run=run_prepare)
+
+
+def _add_keras_layout(parts: Any) -> None:
     keras = parts.add_parser(
         "keras-layout",
         help="write the folders of the 2019 Keras re-implementation",
         description="Protect pairs of photos of a pack and write generated/{female,male}/"
-        "{SM,NT,OP}, OR_1 and OR_2.",
+        "{SM,NT,OP} and {female,male}/{OR_1,OR_2}. Needs the extra 'train'.",
     )
     keras.add_argument("pack", type=Path, metavar="PACK.parquet")
     keras.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
@@ -56,27 +87,43 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     """Prepare; returns 0, or 1 where photos had to be left out."""
     _need_pyarrow()
     from faceveil.data.prepare import prepare
-    from faceveil.data.readers import READERS
     from faceveil.data.splits import split
     from faceveil.imaging.detect import CenterFace
+    from faceveil.imaging.encode import write_atomic
 
     a = arguments
     if not 32 <= a.size <= 1024:
         raise OptionError(f"--size: got {a.size}; expected 32 to 1024")
+    least = {"--seed": (a.seed, 0), "--jobs": (a.jobs, 0), "--limit": (a.limit, 1)}
+    for option, (value, smallest) in least.items():
+        if value is not None and value < smallest:
+            raise OptionError(f"{option}: got {value}; expected {smallest} or more")
     name = a.name or a.set
-    records = split(READERS[a.set](a.root), _fractions(a.fractions), a.seed)
-    if a.limit is not None:
-        records = records[: a.limit]
-    detector = CenterFace(threshold=0.3)  # labelled photos hold a face: rather find it than not
-    done = prepare(records, name, a.output, detector, size=a.size, overwrite=a.overwrite)
+    records = split(_records(a), _fractions(a.fractions), a.seed)[: a.limit]
+    # A labelled photo holds a face: rather find it than not. One thread a photo, so that the
+    # number of cores changes no rounding.
+    detector = CenterFace(threshold=0.3, threads=1)
+    jobs = a.jobs or os.cpu_count() or 1
+    done = prepare(records, name, a.output, detector, size=a.size, overwrite=a.overwrite, jobs=jobs)
+    listing = a.output / f"{name}-skipped.csv"
+    listing.unlink(missing_ok=True)
     if done.skipped:
-        listing = a.output / f"{name}-skipped.csv"
-        with listing.open("w", newline="") as file:
-            csv.writer(file).writerows([("source", "reason"), *done.skipped])
+        text = io.StringIO()
+        csv.writer(text).writerows([("source", "reason"), *done.skipped])
+        write_atomic(text.getvalue().encode(), listing, overwrite=True)
         print(f"{len(done.skipped)} photos left out, listed in {listing}", file=sys.stderr)
     state = "written" if done.fresh else "up to date"
     print(f"{done.faces} faces, {state}: {', '.join(str(p) for p in done.packs)}")
     return 1 if done.skipped else 0
+
+
+def _records(arguments: argparse.Namespace) -> list[Record]:
+    from faceveil.data.readers import READERS
+    from faceveil.data.utkface import read_utkface
+
+    if arguments.set == "utkface":
+        return read_utkface(arguments.root, minimum_age=arguments.minimum_age)
+    return READERS[arguments.set](arguments.root)
 
 
 def run_keras(arguments: argparse.Namespace) -> int:
@@ -86,11 +133,13 @@ def run_keras(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from faceveil import load_protector
-    from faceveil.data.keras_layout import pairs, write_keras_layout
+    from faceveil.data.keras_layout import file_names, pairs, write_keras_layout
     from faceveil.data.packs import load_packs
     from faceveil.imaging.geometry import CROP_SIZE
 
     a = arguments
+    if a.people < 1:
+        raise OptionError(f"--people: got {a.people}; expected 1 or more")
     pack = load_packs([a.pack], grey=True)
     if not len(pack.identity):
         raise OptionError(f"{a.pack}: no column 'identity'; the layout needs two photos a person")
@@ -110,7 +159,7 @@ def run_keras(arguments: argparse.Namespace) -> int:
         kind: protector.protect_crops(crops[0], labels, target=target, strength=1.0)
         for kind, target in targets.items()
     }
-    names = [f"{pack.identity[row]:06d}" for row in first]
+    names = file_names([str(s) for s in pack.columns.get("source", ())], first.tolist())
     count = write_keras_layout(a.output, crops[0], crops[1], outputs, male, names)
     print(f"{count} files of {len(first)} people written to {a.output}")
     return 0

@@ -11,6 +11,7 @@ _IMAGES = (
     "img_align_celeba_png", "Img/img_align_celeba_png",
 )  # fmt: skip
 _SPLITS: dict[str, Split] = {"0": "train", "1": "val", "2": "test"}
+_Points = tuple[tuple[float, float], ...]
 
 
 def read_celeba(root: Path) -> list[Record]:
@@ -25,23 +26,17 @@ def read_celeba(root: Path) -> list[Record]:
         OptionError: if a part is missing or damaged.
     """
     images = find(root, _IMAGES, "folder of images")
-    attributes = _anno(root, "list_attr_celeba.txt", "attribute list")
-    identity = _pairs(_anno(root, "identity_CelebA.txt", "identity list"))
-    parts = _pairs(
-        find(
-            root,
-            ("list_eval_partition.txt", "Eval/list_eval_partition.txt"),
-            "list of the official parts",
-        )
-    )
+    attributes = _label(root, "list_attr_celeba.txt", "attribute list")
+    identity = _pairs(_label(root, "identity_CelebA.txt", "identity list"), "a number")
+    parts = _pairs(_label(root, "list_eval_partition.txt", "list of the official parts"), "0 to 2")
     points = _landmarks(root, aligned="align" in images.name)
-    header = attributes.read_text(encoding="utf-8").splitlines()[1:2]
-    names = header[0].split() if header else []
+    rows = table(attributes, skip=1)  # the first line is their number
+    names = rows[0] if rows else []
     if "Male" not in names:
         raise damaged(attributes, 2, " ".join(names[:3]), "attribute names with Male among them")
     column = names.index("Male") + 1
     records = []
-    for number, row in enumerate(table(attributes, skip=2), 3):
+    for number, row in enumerate(rows[1:], 3):
         if len(row) <= column or row[column] not in ("1", "-1"):
             raise damaged(attributes, number, " ".join(row)[:60], "a file name and 1 or -1 each")
         name = row[0]
@@ -61,29 +56,32 @@ def read_celeba(root: Path) -> list[Record]:
     return complete(records, root)
 
 
-def _anno(root: Path, name: str, what: str) -> Path:
-    return find(root, (name, f"Anno/{name}"), what)
+def _label(root: Path, name: str, what: str) -> Path:
+    return find(root, (name, f"Anno/{name}", f"Eval/{name}"), what)
 
 
-def _pairs(path: Path) -> dict[str, str]:
-    rows = table(path)
-    bad = next((i for i, r in enumerate(rows) if len(r) != 2), None)
-    if bad is not None:
-        raise damaged(path, bad + 1, " ".join(rows[bad])[:60], "a file name and a number")
-    return {name: value for name, value in rows}
+def _pairs(path: Path, what: str) -> dict[str, str]:
+    found = {}
+    for number, row in enumerate(table(path), 1):
+        if len(row) != 2 or not row[1].isdigit():
+            raise damaged(path, number, " ".join(row)[:60], f"a file name and {what}")
+        found[row[0]] = row[1]
+    return found
 
 
-def _landmarks(root: Path, *, aligned: bool) -> dict[str, tuple[tuple[float, float], ...]]:
+def _landmarks(root: Path, *, aligned: bool) -> dict[str, _Points]:
     """The five landmarks, where the list that fits the images is there."""
     name = "list_landmarks_align_celeba.txt" if aligned else "list_landmarks_celeba.txt"
-    for path in (root / name, root / "Anno" / name):
-        if path.is_file():
-            rows = table(path, skip=2)
-            bad = next((i for i, r in enumerate(rows) if len(r) != 11), None)
-            if bad is not None:
-                raise damaged(path, bad + 3, " ".join(rows[bad])[:60], "a name and ten numbers")
-            return {
-                r[0]: tuple((float(x), float(y)) for x, y in zip(r[1::2], r[2::2], strict=True))
-                for r in rows
-            }
-    return {}
+    path = next((p for p in (root / name, root / "Anno" / name) if p.is_file()), None)
+    if path is None:
+        return {}
+    found: dict[str, _Points] = {}
+    for number, row in enumerate(table(path, skip=2), 3):
+        try:
+            xs, ys = ([float(v) for v in row[k::2]] for k in (1, 2))
+        except ValueError:
+            xs, ys = [], []
+        if len(xs) != 5 or len(ys) != 5:
+            raise damaged(path, number, " ".join(row)[:60], "a file name and ten numbers")
+        found[row[0]] = tuple(zip(xs, ys, strict=True))
+    return found

@@ -1,13 +1,13 @@
 """The folder layout of the 2019 Keras re-implementation (Marino & Pepe).
 
-``generated/{female,male}/{SM,NT,OP}`` hold a face's three outputs under its own name;
-``OR_1/{female,male}`` and ``OR_2/{female,male}`` hold two different photos of each person, the
-first of which the outputs are made of. Their protocol compares ``OR_2`` with each of the others.
+``generated/{female,male}/{SM,NT,OP}`` hold a face's three outputs; ``{female,male}/OR_1`` and
+``{female,male}/OR_2`` hold two different photos of each person, all five under one name. The
+outputs are made of ``OR_1``. Their protocol compares ``OR_2`` with each of the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -46,18 +46,34 @@ def pairs(
     return np.array(first, np.int64), np.array(second, np.int64)
 
 
+def file_names(sources: Sequence[str], rows: Sequence[int]) -> list[str]:
+    """A distinct file name without suffix for each row of a pack.
+
+    Args:
+        sources: (N,) the pack's column ``source``; empty where it has none.
+        rows: which rows.
+
+    Returns:
+        The source with its folders joined by ``_``, or, unless these are all distinct, the row's
+        number.
+    """
+    names = [Path(sources[r]).with_suffix("").as_posix().replace("/", "_") for r in rows if sources]
+    distinct = len(names) == len(rows) == len(set(names))
+    return names if distinct else [f"{r:07d}" for r in rows]
+
+
 def write_keras_layout(
     folder: Path,
     first: Uint8Array,
     second: Uint8Array,
     outputs: Mapping[str, Uint8Array],
     male: Float32Array,
-    names: list[str],
+    names: Sequence[str],
 ) -> int:
     """Write the layout as PNG files, each whole or not at all.
 
     Args:
-        folder: where ``generated``, ``OR_1`` and ``OR_2`` go; it must not hold them yet.
+        folder: where ``generated``, ``female`` and ``male`` go; it must not hold them yet.
         first: (K, H, W[, 3]) originals that the outputs were made of.
         second: (K, H, W[, 3]) other originals of the same people.
         outputs: ``SM``, ``NT`` and ``OP``, each of the shape of ``first``.
@@ -69,20 +85,21 @@ def write_keras_layout(
 
     Raises:
         OptionError: if the folder holds such files already, or the inputs do not fit.
+        OutputError: if a file cannot be written.
     """
     if set(outputs) != set(KINDS):
         raise OptionError(f"outputs: got {', '.join(sorted(outputs))}; expected {', '.join(KINDS)}")
     sizes = {len(first), len(second), len(male), len(names), len(set(names))}
     if len(sizes | {len(x) for x in outputs.values()}) != 1:
         raise OptionError("layout: pictures, labels and names differ in number, or a name repeats")
-    for part in ("generated", "OR_1", "OR_2"):
+    for part in ("generated", "female", "male"):
         if (folder / part).exists():
             raise OptionError(f"{folder / part}: is there already; name another --output")
     written = 0
     for i, name in enumerate(names):
         side = "male" if male[i] > 0.5 else "female"
         targets = {folder / "generated" / side / k: x[i] for k, x in outputs.items()}
-        targets |= {folder / "OR_1" / side: first[i], folder / "OR_2" / side: second[i]}
+        targets |= {folder / side / "OR_1": first[i], folder / side / "OR_2": second[i]}
         for target, picture in targets.items():
             bgr = picture if picture.ndim == 2 else picture[..., ::-1]
             write_atomic(cv2.imencode(".png", bgr)[1].tobytes(), target / f"{name}.png")

@@ -77,7 +77,7 @@ def csv_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="")  # short rows: empty, not None
             missing = [c for c in columns if c not in (reader.fieldnames or ())]
             if missing:
                 raise OptionError(
@@ -86,6 +86,14 @@ def csv_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
             return list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise OptionError(f"{path}: cannot be read ({error}); expected a CSV file") from error
+
+
+def gender_of(text: str) -> Sex | None:
+    """``m`` or ``f`` for any usual way to write it, None for anything else."""
+    word = text.strip().lower()
+    if word in ("m", "male"):
+        return "m"
+    return "f" if word in ("f", "female") else None
 
 
 def damaged(path: Path, line: int, got: object, expected: str) -> OptionError:
@@ -105,6 +113,6 @@ def complete(records: list[Record], root: Path) -> list[Record]:
     if gone:
         raise OptionError(
             f"{gone[0].path}: no such file, and {len(gone) - 1} more of {len(records)} that the "
-            "labels name are missing; complete the download"
+            "labels name are missing; complete the download, or take their lines out of the labels"
         )
     return records

@@ -32,7 +32,7 @@ def split(
     Raises:
         OptionError: if the fractions are not as above, or an official part is missing for some.
     """
-    if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+    if not (min(fractions) >= 0 and abs(sum(fractions) - 1) <= 1e-6):  # so that NaN fails too
         given = ", ".join(f"{f:g}" for f in fractions)
         raise OptionError(f"fractions: got {given}; expected three shares that sum to 1")
     official = [r for r in records if r.split]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
-from faceveil.data.records import Record, complete, find
+from faceveil.data.records import PHOTOS, Record, Sex, complete, find
 
 RACES = ("White", "Black", "Asian", "Indian", "Others")
 _NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_(\d+)")
+_log = logging.getLogger(__name__)
 
 
 def read_utkface(root: Path, *, minimum_age: int = 18) -> list[Record]:
     """Records of UTKFace: ``[age]_[gender]_[race]_[date].jpg``, gender 0 male and 1 female.
 
-    The few files whose names lack a field are left out, as every user of the set does.
+    The three files whose names lack a field are left out, as every user of the set does; how many
+    photos were left out, and why, is logged.
 
     Args:
         root: the folder of images, or one that holds ``UTKFace``.
@@ -24,19 +27,22 @@ def read_utkface(root: Path, *, minimum_age: int = 18) -> list[Record]:
         OptionError: if there is no such image.
     """
     folder = find(root, ("UTKFace", "utkface_aligned_cropped/UTKFace", "."), "folder of images")
-    records = []
-    for path in sorted(folder.glob("*.jpg")):
+    records, malformed, young = [], 0, 0
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTOS):
         match = _NAME.match(path.name)
-        if match is None or int(match[1]) < minimum_age:
-            continue
-        records.append(
-            Record(
-                path,
-                "m" if match[2] == "0" else "f",
-                "",
-                path.name,
-                race=RACES[int(match[3])],
-                age=int(match[1]),
-            )
+        if match is None:
+            malformed += 1
+        elif int(match[1]) < minimum_age:
+            young += 1
+        else:
+            gender: Sex = "m" if match[2] == "0" else "f"
+            race = RACES[int(match[3])]
+            records.append(Record(path, gender, "", path.name, race=race, age=int(match[1])))
+    if malformed or young:
+        _log.warning(
+            "utkface: left out %d photos whose names lack a label and %d of people under %d",
+            malformed,
+            young,
+            minimum_age,
         )
     return complete(records, root)
