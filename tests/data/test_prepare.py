@@ -13,8 +13,9 @@ pytest.importorskip("pyarrow", reason="needs the train extra")
 import pyarrow.parquet as pq
 
 from faceveil.data import prepare as module
+from faceveil.data.align import most_central
 from faceveil.data.packs import load_packs
-from faceveil.data.prepare import most_central, prepare
+from faceveil.data.prepare import prepare
 from faceveil.data.records import Record
 from faceveil.errors import NoFaceError, OptionError, OutputError
 from faceveil.imaging.encode import TEMPORARY
@@ -89,7 +90,7 @@ def test_landmarks_of_the_data_set_spare_detection(tmp_path, photos, detector):
 def test_killed_and_resumed(tmp_path, photos, detector, monkeypatch):
     monkeypatch.setattr(module, "SHARD", 2)
     prepare(photos, "x", tmp_path / "straight", detector, size=64)
-    fresh, real, calls = FixedDetector(detector.points), module._write_shard, []
+    fresh, real, calls = FixedDetector(detector.points), module.write_shard, []
 
     def dies(*args):
         calls.append(args)
@@ -98,7 +99,7 @@ def test_killed_and_resumed(tmp_path, photos, detector, monkeypatch):
         real(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_write_shard", dies)
+        patch.setattr(module, "write_shard", dies)
         with pytest.raises(KeyboardInterrupt):
             prepare(photos, "x", tmp_path / "killed", fresh, size=64)
     before = fresh.calls

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.data.align import most_central
 from faceveil.data.lfw import read_lfw
-from faceveil.data.prepare import most_central
 from faceveil.errors import OptionError
 from faceveil.evaluation.config import SetSpec
 from faceveil.evaluation.faces import FaceSet, choose
