@@ -10,43 +10,79 @@ from pathlib import Path
 
 import numpy as np
 
+from faceveil.errors import ModelError, OptionError
 from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.python_object import CropError
 from faceveil.types import Float32Array, Uint8Array
 
 CHUNK = 128  # crops asked at once; what is lost at most when a run is killed
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _log = logging.getLogger(__name__)
 
 
 class Answers:
-    """A file of answers, shared by judges and by processes.
+    """A file of answers, shared by judges and by processes. Its troubles never stop a run.
 
     Args:
         path: an SQLite file; a damaged one is set aside with the suffix ``.damaged``.
+
+    Raises:
+        OptionError: if there is none and none can be made.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         try:
-            self._open(path)
-        except sqlite3.DatabaseError as error:
-            aside = path.with_name(f"{path.name}.damaged")
-            _log.warning("%s: damaged (%s); set aside as %s", path, error, aside.name)
-            path.replace(aside)
-            self._open(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._open()
+        except (sqlite3.DatabaseError, OSError) as error:
+            if not _damaged(error):
+                raise OptionError(
+                    f"{path}: cannot be opened ({error}); expected a file for answers in a folder "
+                    "that can be written"
+                ) from error
+            self._set_aside(error)
 
-    def _open(self, path: Path) -> None:
-        self._file = sqlite3.connect(path, timeout=60, isolation_level=None)
+    def _open(self) -> None:
+        self._file = sqlite3.connect(self._path, timeout=60, isolation_level=None)
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute(
             "CREATE TABLE IF NOT EXISTS answers "
             "(judge TEXT, crop BLOB, value BLOB, PRIMARY KEY (judge, crop)) WITHOUT ROWID"
         )
+        self._inode = self._path.stat().st_ino
+
+    def _set_aside(self, error: Exception) -> None:
+        self._file.close()
+        mine = getattr(self, "_inode", None)
+        if mine is None or (self._path.exists() and self._path.stat().st_ino == mine):
+            aside = self._path.with_name(f"{self._path.name}.damaged")
+            _log.warning("%s: damaged (%s); set aside as %s", self._path, error, aside.name)
+            # With its log, which may hold the newest answers, for whoever wants to rescue them.
+            for end in ("", "-wal", "-shm"):
+                part = self._path.with_name(self._path.name + end)
+                if part.exists():
+                    part.replace(aside.with_name(aside.name + end))
+        self._open()  # of another process where that one has set it aside already
+
+    def _trouble(self, error: sqlite3.Error) -> None:
+        if _damaged(error):
+            self._set_aside(error)
+        else:
+            _log.warning("%s: %s; going on without kept answers", self._path, error)
 
     def get(self, judge: str, keys: Sequence[bytes]) -> list[Float32Array | None]:
         """The answers for crops by their keys; None where there is none."""
         query = "SELECT value FROM answers WHERE judge = ? AND crop = ?"
-        found = (self._file.execute(query, (judge, key)).fetchone() for key in keys)
-        return [None if f is None else np.frombuffer(f[0], np.float32) for f in found]
+        try:
+            rows = [self._file.execute(query, (judge, key)).fetchone() for key in keys]
+        except sqlite3.Error as error:
+            self._trouble(error)
+            return [None] * len(keys)
+        whole = [r is not None and len(r[0]) > 0 and len(r[0]) % 4 == 0 for r in rows]
+        return [
+            np.frombuffer(r[0], np.float32) if w else None for r, w in zip(rows, whole, strict=True)
+        ]
 
     def put(self, judge: str, keys: Sequence[bytes], values: Float32Array) -> None:
         """Keep answers, all of them or none; those that are not finite are not kept."""
@@ -55,9 +91,14 @@ class Answers:
             for key, value in zip(keys, values, strict=True)
             if np.isfinite(value).all()
         ]
-        self._file.execute("BEGIN IMMEDIATE")
-        self._file.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
-        self._file.execute("COMMIT")
+        try:
+            self._file.execute("BEGIN IMMEDIATE")
+            self._file.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
+            self._file.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._file.in_transaction:
+                self._file.execute("ROLLBACK")
+            self._trouble(error)
 
     def asked(
         self, judge: str, crops: Uint8Array, ask: Callable[[Uint8Array], Float32Array]
@@ -71,22 +112,51 @@ class Answers:
 
         Returns:
             (N,) or (N, D) float32.
+
+        Raises:
+            ModelError: if the judge fails, with the crop's place among ``crops`` where the judge
+                can tell; or if it gives other numbers of numbers than before.
         """
         if not len(crops):
             return ask(crops)
-        parts = []
-        for start in range(0, len(crops), CHUNK):
-            part = crops[start : start + CHUNK]
-            keys = [hashlib.sha256(np.ascontiguousarray(c).tobytes()).digest() for c in part]
-            values = self.get(judge, keys)
-            missing = [i for i, v in enumerate(values) if v is None]
-            if missing:
-                fresh = np.asarray(ask(part[missing]), np.float32).reshape(len(missing), -1)
-                self.put(judge, [keys[i] for i in missing], fresh)
-                for i, value in zip(missing, fresh, strict=True):
-                    values[i] = value
-            parts += [np.atleast_1d(v) for v in values if v is not None]
-        return np.stack(parts)
+        starts = range(0, len(crops), CHUNK)
+        rows = [r for s in starts for r in self._chunk(judge, crops[s : s + CHUNK], s, ask)]
+        widths = sorted({row.size for row in rows})
+        if len(widths) > 1:
+            raise ModelError(
+                f"{judge}: answers of {' and '.join(map(str, widths))} numbers, some of them kept; "
+                f"expected all alike; other weights need another version; or delete {self._path}"
+            )
+        return np.stack(rows)
+
+    def _chunk(
+        self,
+        judge: str,
+        part: Uint8Array,
+        start: int,
+        ask: Callable[[Uint8Array], Float32Array],
+    ) -> list[Float32Array]:
+        keys = [hashlib.sha256(np.ascontiguousarray(c).tobytes()).digest() for c in part]
+        known = {k: v for k, v in zip(keys, self.get(judge, keys), strict=True) if v is not None}
+        places = [i for i, k in enumerate(keys) if k not in known and k not in keys[:i]]
+        if places:
+            where = [start + i for i in places]
+            try:
+                fresh = np.asarray(ask(part[places]), np.float32)
+            except CropError as error:
+                raise error.moved(where) from error.__cause__
+            except ModelError as error:
+                raise CropError(judge, where, str(error)) from error
+            except Exception as error:
+                error.add_note(f"{judge} was asked for crops {where[0]} to {where[-1]}")
+                raise
+            if fresh.shape[:1] != (len(places),) or fresh.size == 0:
+                expected = f"({len(places)},) or ({len(places)}, D)"
+                raise CropError(judge, where, f"returned {fresh.shape}; expected {expected}")
+            fresh = fresh.reshape(len(places), -1)
+            self.put(judge, [keys[i] for i in places], fresh)
+            known |= {keys[i]: row for i, row in zip(places, fresh, strict=True)}
+        return [known[k] for k in keys]
 
 
 class CachedGenderJudge:
@@ -95,12 +165,13 @@ class CachedGenderJudge:
     Args:
         judge: the judge.
         answers: where they are kept.
-        version: digest of its weights, or any text that changes with them.
+        version: digest of its weights, or any text that changes with them; its :func:`identity`
+            where None, and its name alone where it has none.
     """
 
-    def __init__(self, judge: GenderJudge, answers: Answers, version: str = "") -> None:
+    def __init__(self, judge: GenderJudge, answers: Answers, version: str | None = None) -> None:
         self.info, self._judge, self._answers = judge.info, judge, answers
-        self._name = f"{judge.info.name} {version}"
+        self._name = f"{judge.info.name} {identity(judge) or '' if version is None else version}"
 
     def p_male(self, crops: Uint8Array) -> Float32Array:
         """P(male); see :class:`faceveil.judges.base.GenderJudge`."""
@@ -110,10 +181,41 @@ class CachedGenderJudge:
 class CachedMatcher:
     """A matcher whose embeddings are kept; arguments as for :class:`CachedGenderJudge`."""
 
-    def __init__(self, matcher: Matcher, answers: Answers, version: str = "") -> None:
+    def __init__(self, matcher: Matcher, answers: Answers, version: str | None = None) -> None:
         self.info, self._matcher, self._answers = matcher.info, matcher, answers
-        self._name = f"{matcher.info.name} {version}"
+        self._name = (
+            f"{matcher.info.name} {identity(matcher) or '' if version is None else version}"
+        )
 
     def embed(self, crops: Uint8Array) -> Float32Array:
         """Unit embeddings; see :class:`faceveil.judges.base.Matcher`."""
         return self._answers.asked(self._name, crops, self._matcher.embed)
+
+
+def identity(judge: GenderJudge | Matcher) -> str | None:
+    """What a judge's answers depend on, as text; None where it is unknown, as for user's code.
+
+    It is the digest of an ONNX model with what its card says of input, crop and output, or the
+    ``version`` that an adapter states.
+    """
+    card = getattr(judge, "card", None)
+    if card is None:
+        return getattr(judge, "version", None) or None
+    if card.sha256 is None:
+        return None
+    parts = (card.sha256, card.task, card.input, card.crop, card.output)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def digest(*paths: Path) -> str:
+    """SHA-256 over the contents of files, in the order given."""
+    whole = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+def _damaged(error: Exception) -> bool:
+    # The low byte is the primary code; a locked file or a full disk is no damage.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE

@@ -2,80 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
-from faceveil.errors import OptionError
+from faceveil.errors import ModelError, OptionError
 from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.onnx_judge import OnnxGenderJudge, OnnxMatcher
+from faceveil.judges.python_object import first_line, python_judge
 from faceveil.judges.registry import CARDS, bundled, load_card, shared_judges
+from faceveil.runtime.session import verified_bytes
 
 BUNDLED = ("judge_gender", "judge_matcher")
+FORMS = (
+    "dlib, deepface, deepface:MODEL, insightface:PACK, insightface:PACK:gender, "
+    "facenet:WEIGHTS, transformers:FOLDER, module:function"
+)
 
 
 def load_judge(spec: str, models: Path | None = None, threads: int = 0) -> GenderJudge | Matcher:
     """One judge.
 
     Args:
-        spec: ``judge_gender`` or ``judge_matcher`` (the package's own), the name of a public model
-            whose ONNX file lies in ``models``, ``dlib``, ``deepface``, ``deepface:MODEL``,
-            ``insightface:FILE.onnx``, ``facenet:WEIGHTS``, ``transformers:FOLDER``, or a Python
-            callable ``module:function``.
+        spec: ``judge_gender`` or ``judge_matcher`` (the package's own); the name of a public model
+            whose ONNX file lies in ``models``, or the stem of any ONNX file there with its card
+            beside it; ``dlib`` or ``dlib:FILE``; ``deepface`` or ``deepface:MODEL``;
+            ``insightface:PACK`` or ``insightface:FILE.onnx``, with ``:gender`` after it for the
+            pack's gender model; ``facenet`` or ``facenet:WEIGHTS``; ``transformers:FOLDER``; or a
+            Python callable ``module:function``, looked for in the current folder too.
         models: folder of ONNX files.
-        threads: threads inside one operator; 0 takes all cores.
+        threads: threads inside one operator of an ONNX model; 0 takes all cores.
 
     Raises:
         OptionError: if there is no such judge, or what it needs is not installed.
-        ModelError: if its file is damaged.
+        ModelError: if its file is damaged, or the user's code fails.
     """
-    library = _library_judge(*spec.partition(":")[::2])
+    name, colon, option = spec.partition(":")
+    library = _LIBRARIES.get(name)
     if library is not None:
-        return library
-    if ":" in spec:
-        from faceveil.judges.python_object import python_judge
-
-        return python_judge(spec)
+        return library(option)
+    if colon:
+        return python_judge(_function(spec), spec)
     if spec in BUNDLED:
         own = bundled(threads)
         return own.gender[0] if spec == "judge_gender" else own.matchers[0]
-    if models is None or not (models / f"{spec}.onnx").is_file():
-        known = sorted({load_card(p).info.name for p in CARDS.glob("*.json")})
-        raise OptionError(
-            f"judge: got {spec!r}; expected {', '.join(BUNDLED)}, dlib, deepface, module:function, "
-            f"or one of {', '.join(known)} with its file in {models or 'a folder of models'}"
-        )
-    found = shared_judges(models, threads, [spec])
-    return found.gender[0] if found.gender else found.matchers[0]
+    public = {load_card(p).info.name for p in CARDS.glob("*.json")}
+    if models is not None and (models / f"{spec}.onnx").is_file():
+        if spec in public:
+            found = shared_judges(models, threads, [spec])
+            return found.gender[0] if found.gender else found.matchers[0]
+        if (models / f"{spec}.json").is_file():
+            return _beside(models, spec, threads)
+    there = sorted(p.stem for p in models.glob("*.onnx")) if models is not None else []
+    files = f"those in {models}: {', '.join(there) or 'none'}"
+    raise OptionError(
+        f"judge: got {spec!r}; expected {', '.join(BUNDLED)}, {FORMS}, or an ONNX file with a card "
+        f"({files if models is not None else 'give a folder of models'}; faceveil has cards for "
+        f"{', '.join(sorted(public))})"
+    )
 
 
 def load_judges(
     specs: Sequence[str], models: Path | None = None, threads: int = 0
 ) -> tuple[tuple[GenderJudge, ...], tuple[Matcher, ...]]:
-    """Gender judges and matchers of the given names, in their order; see :func:`load_judge`."""
+    """Gender judges and matchers of the given names, in their order; see :func:`load_judge`.
+
+    Raises:
+        OptionError: if two have the same name: their figures could not be told apart.
+    """
     judges = [load_judge(spec, models, threads) for spec in specs]
+    names = [judge.info.name for judge in judges]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise OptionError(f"judges: {', '.join(twice)} given twice; expected each once; drop one")
     gender = tuple(j for j in judges if isinstance(j, GenderJudge))
     return gender, tuple(j for j in judges if isinstance(j, Matcher))
 
 
-def _library_judge(name: str, option: str) -> GenderJudge | Matcher | None:
-    """A judge from a library that the user has, or None where the name is none of them."""
-    if name == "dlib":
-        from faceveil.judges.dlib_matcher import DlibMatcher
+def _beside(models: Path, stem: str, threads: int) -> GenderJudge | Matcher:
+    """The user's own model, by the card beside it."""
+    card = load_card(models / f"{stem}.json")
+    if card.role == "auxiliary":
+        raise OptionError(
+            f"judge {stem}: its card says auxiliary, which training may use; expected a judge"
+        )
+    if card.sha256 is None:  # so that kept answers know which weights gave them
+        digest = hashlib.sha256(verified_bytes(models / card.model, None)).hexdigest()
+        card = replace(card, sha256=digest)
+    kind = OnnxGenderJudge if card.task == "gender" else OnnxMatcher
+    return kind(card, models, threads=threads)
 
-        return DlibMatcher(Path(option) if option else None)
-    if name == "deepface":
-        from faceveil.judges.deepface import DeepFaceGender, DeepFaceMatcher
 
-        return DeepFaceMatcher(option) if option else DeepFaceGender()
-    if name == "insightface":
-        from faceveil.judges.insightface import InsightFaceMatcher
+def _function(spec: str) -> Callable[..., Any]:
+    module, _, name = spec.partition(":")
+    sys.path.insert(0, os.getcwd())  # the user's own code, as with python -m
+    try:
+        function = attrgetter(name)(importlib.import_module(module))
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise OptionError(
+            f"judge {spec}: {first_line(error)}; expected module:function on Python's path or "
+            f"here, or one of {FORMS}"
+        ) from error
+    except Exception as error:  # the user's module may throw anything
+        raise ModelError(f"judge {spec}: cannot be imported ({first_line(error)})") from error
+    finally:
+        sys.path.pop(0)
+    if not callable(function):
+        raise OptionError(f"judge {spec}: got a {type(function).__name__}; expected a function")
+    return function  # type: ignore[no-any-return]
 
-        return InsightFaceMatcher(Path(option))
-    if name == "facenet":
-        from faceveil.judges.facenet import FaceNetMatcher
 
-        return FaceNetMatcher(option or "vggface2")
-    if name == "transformers":
-        from faceveil.judges.transformers import TransformersGender
+def _dlib(option: str) -> Matcher:
+    from faceveil.judges.dlib_matcher import DlibMatcher
 
-        return TransformersGender(Path(option))
-    return None
+    return DlibMatcher(Path(option) if option else None)
+
+
+def _deepface(option: str) -> GenderJudge | Matcher:
+    from faceveil.judges.deepface import DeepFaceGender, DeepFaceMatcher
+
+    return DeepFaceMatcher(option) if option else DeepFaceGender()
+
+
+def _insightface(option: str) -> GenderJudge | Matcher:
+    from faceveil.judges.insightface import InsightFaceGender, InsightFaceMatcher
+
+    if option.endswith(":gender"):
+        return InsightFaceGender(option.removesuffix(":gender"))
+    return InsightFaceMatcher(option)
+
+
+def _facenet(option: str) -> Matcher:
+    from faceveil.judges.facenet import FaceNetMatcher
+
+    return FaceNetMatcher(option or "vggface2")
+
+
+def _transformers(option: str) -> GenderJudge:
+    from faceveil.judges.transformers import TransformersGender
+
+    return TransformersGender(option)
+
+
+_LIBRARIES: dict[str, Callable[[str], GenderJudge | Matcher]] = {
+    "dlib": _dlib,
+    "deepface": _deepface,
+    "insightface": _insightface,
+    "facenet": _facenet,
+    "transformers": _transformers,
+}

@@ -1,10 +1,12 @@
-"""Any Python callable as a judge: ``module:function``."""
+"""Any Python callable as a judge: what it returns is checked, and a crop that it fails at is named.
+
+The adapters for libraries are such callables too.
+"""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,94 +16,157 @@ from faceveil.judges.base import GenderJudge, JudgeInfo, Matcher
 from faceveil.types import Float32Array, Uint8Array
 
 Answer = Callable[[Uint8Array], Any]
+Kind = Literal["gender", "embedding"]
+CHUNK = 64  # crops in one call, so that the memory of the user's code stays bounded
+SHAPE = (CROP_SIZE, CROP_SIZE, 3)
+_SLACK = 1e-5  # a softmax in float32 may end a little above 1
+
+
+class CropError(ModelError):
+    """``judge`` failed at ``crops``, indices in the array that it was given, for a ``reason``."""
+
+    def __init__(self, judge: str, crops: Sequence[int], reason: str) -> None:
+        self.judge, self.crops, self.reason = judge, tuple(int(i) for i in crops), reason
+        first, last = self.crops[0], self.crops[-1]
+        where = f"crop {first}" if first == last else f"crops {first} to {last}"
+        super().__init__(f"{judge}: {where} (counted from 0): {reason}")
+
+    def __reduce__(self) -> tuple[type[CropError], tuple[str, tuple[int, ...], str]]:
+        # Exceptions pass between worker processes, which rebuild them from their arguments.
+        return CropError, (self.judge, self.crops, self.reason)
+
+    def moved(self, positions: Sequence[int]) -> CropError:
+        """The same for a larger array, in which crop i of this one lies at ``positions[i]``."""
+        return CropError(self.judge, [positions[i] for i in self.crops], self.reason)
 
 
 class _Called:
-    """Calls the function and checks what it returns."""
+    kind: Kind | None = None
+    expected = "({0},) P(male), or ({0}, D) embeddings"
+    width = 0  # of the embeddings, where it is known before the first answer
 
-    def __init__(self, function: Answer, spec: str) -> None:
-        self.function = function
-        self.info = JudgeInfo(spec, "the user's own code", "the user's", "unknown")
+    def __init__(self, function: Answer, info: JudgeInfo, *, version: str = "") -> None:
+        self.function, self.info, self.version = function, info, version
 
     def answer(self, crops: Uint8Array) -> Float32Array:
+        """Answers for any number of crops, in chunks.
+
+        Raises:
+            OptionError: if the crops have another shape or type.
+            ModelError: if the function fails, or an answer is none; a CropError where it can tell.
+        """
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != SHAPE:
+            raise OptionError(
+                f"crops: got {crops.dtype} {crops.shape}; expected uint8 (N, 224, 224, 3); "
+                "repeat a grey crop's channel three times"
+            )
+        parts: list[Float32Array] = []
+        for start in range(0, len(crops), CHUNK):
+            part = crops[start : start + CHUNK]
+            try:
+                found = self.asked(part)
+                self._check(found)
+            except CropError as error:
+                raise error.moved(range(start, start + len(part))) from error.__cause__
+            if parts and found.shape[1:] != parts[0].shape[1:]:
+                raise self.wrong(found, f"rows of shape {parts[0].shape[1:]} as before")
+            parts.append(found)
+        return np.concatenate(parts) if parts else np.empty((0, self.width), np.float32)
+
+    def asked(self, part: Uint8Array) -> Float32Array:
+        """One call; its answer has a row for each crop."""
         try:
-            out = np.asarray(self.function(crops), np.float32)
+            out = self._numbers(part)
         except Exception as error:  # the user's code may throw anything
-            lines = str(error).splitlines() or [""]
-            raise ModelError(
-                f"{self.info.name}: {type(error).__name__}: {lines[0]}; expected an answer for "
-                f"uint8 {crops.shape}"
-            ) from error
-        if out.shape[:1] != (len(crops),) or out.ndim > 2:
-            raise ModelError(
-                f"{self.info.name}: returned shape {out.shape}; expected ({len(crops)},) P(male), "
-                f"or ({len(crops)}, D) embeddings"
-            )
-        bad = np.flatnonzero(~np.isfinite(out).reshape(len(out), -1).all(axis=1))
-        if len(bad):
-            raise ModelError(
-                f"{self.info.name}: {len(bad)} of {len(out)} answers are not finite, the first for "
-                f"crop {bad[0]}"
-            )
+            raise self._located(part, error) from error
+        narrow = out.ndim == 1 or (out.ndim == 2 and out.shape[1] == 1)
+        known = self.kind is None or narrow == (self.kind == "gender")
+        if out.shape[:1] != (len(part),) or out.ndim > 2 or out.size == 0 or not known:
+            raise self.wrong(out, self.expected.format(len(part)))
         return out
+
+    def wrong(self, out: Float32Array, expected: str) -> ModelError:
+        return ModelError(f"{self.info.name}: returned shape {out.shape}; expected {expected}")
+
+    def _check(self, out: Float32Array) -> None:
+        rows = out.reshape(len(out), -1)
+        problems = [(~np.isfinite(rows).all(axis=1), "finite numbers")]
+        if self.kind == "gender":
+            outside = ((rows < -_SLACK) | (rows > 1 + _SLACK)).any(axis=1)
+            problems.append((outside, "P(male) in 0 to 1"))
+        if self.kind == "embedding":
+            problems.append((~rows.any(axis=1), "a vector with a direction"))
+        for bad, expected in problems:
+            if bad.any():
+                i = int(bad.argmax())
+                got = ", ".join(f"{v:g}" for v in rows[i, :3]) + ", ..." * (rows.shape[1] > 3)
+                raise CropError(self.info.name, [i], f"returned {got}; expected {expected}")
+
+    def _numbers(self, crops: Uint8Array) -> Float32Array:
+        # A copy: what the user's code does to it must not reach the judges after it.
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, and reported as such
+            return np.asarray(self.function(crops.copy())).astype(np.float32)
+
+    def _located(self, part: Uint8Array, error: Exception) -> CropError:
+        expected = f"expected an answer for uint8 {part.shape}"
+        for i in range(len(part)):
+            try:
+                self._numbers(part[i : i + 1])
+            except Exception as single:
+                return CropError(self.info.name, [i], f"{first_line(single)}; {expected}")
+        reason = f"{first_line(error)}; {expected}; one by one they work"
+        return CropError(self.info.name, range(len(part)), reason)
 
 
 class CallableGenderJudge(_Called):
     """A function of crops that gives P(male)."""
 
-    def p_male(self, crops: Uint8Array) -> Float32Array:
-        """P(male) in [0, 1]: (N, 224, 224, 3) uint8 RGB -> (N,) float32.
+    kind, expected = "gender", "({0},) P(male)"
 
-        Raises:
-            ModelError: if the function fails, or an answer is no probability.
-        """
-        out = self.answer(crops).reshape(len(crops))
-        if len(out) and (out.min() < 0 or out.max() > 1):
-            raise ModelError(
-                f"{self.info.name}: returned {out.min():g} to {out.max():g}; expected P(male) in "
-                "0 to 1"
-            )
-        return out
+    def p_male(self, crops: Uint8Array) -> Float32Array:
+        """P(male) in [0, 1]: (N, 224, 224, 3) uint8 RGB -> (N,) float32."""
+        return np.clip(self.answer(crops).reshape(len(crops)), 0, 1)
 
 
 class CallableMatcher(_Called):
     """A function of crops that gives embeddings."""
 
+    kind, expected = "embedding", "({0}, D) embeddings"
+
     def embed(self, crops: Uint8Array) -> Float32Array:
-        """Unit embeddings: (N, 224, 224, 3) uint8 RGB -> (N, D) float32.
-
-        Raises:
-            ModelError: if the function fails.
-        """
-        out = self.answer(crops)
-        norms = np.linalg.norm(out, axis=1, keepdims=True)
-        return np.asarray(out / np.maximum(norms, 1e-12), np.float32)
+        """Unit embeddings: (N, 224, 224, 3) uint8 RGB -> (N, D) float32."""
+        rows = self.answer(crops).astype(np.float64)  # squares of float32 may overflow
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def python_judge(spec: str) -> GenderJudge | Matcher:
-    """The judge of a callable.
-
-    The function takes (N, 224, 224, 3) uint8 RGB canonical crops and gives (N,) or (N, 1) P(male),
-    or (N, D) embeddings; two grey crops tell which.
+def python_judge(function: Answer, name: str, kind: Kind | None = None) -> GenderJudge | Matcher:
+    """The judge of a callable: (N, 224, 224, 3) uint8 RGB -> (N,) P(male) or (N, D) embeddings.
 
     Args:
-        spec: ``package.module:function``.
+        function: the callable; may have an attribute ``judge_info``, a ``JudgeInfo``.
+        name: of the judge, where it has none.
+        kind: the function's ``judge_kind`` where None; where that is absent too, its answer for
+            two crops of noise tells, unless that is two numbers a crop.
 
     Raises:
-        OptionError: if there is no such callable.
-        ModelError: if it fails on two grey crops, or gives neither.
+        OptionError: if there is no such kind.
+        ModelError: if the answer for the noise is none, or not of that kind.
     """
-    module, _, name = spec.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise OptionError(
-            f"judge {spec}: {error}; expected module:function on Python's path"
-        ) from (error)
-    if not callable(function):
-        raise OptionError(f"judge {spec}: got a {type(function).__name__}; expected a function")
-    probe = np.full((2, CROP_SIZE, CROP_SIZE, 3), 128, np.uint8)
-    out = _Called(function, spec).answer(probe)
-    if out.ndim == 1 or out.shape[1] == 1:
-        return CallableGenderJudge(function, spec)
-    return CallableMatcher(function, spec)
+    kind = kind or getattr(function, "judge_kind", None)
+    if kind not in (None, "gender", "embedding"):
+        raise OptionError(f"judge {name}: kind is {kind!r}; expected gender or embedding")
+    unknown = JudgeInfo(name, "the user's own code", "the user's", "unknown")
+    info = getattr(function, "judge_info", unknown)
+    noise = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), dtype=np.uint8)
+    classes = {None: _Called, "gender": CallableGenderJudge, "embedding": CallableMatcher}
+    called = classes[kind](function, info)
+    out = called.asked(noise)
+    width = out.size // len(out)
+    if kind is None and width == 2:
+        raise called.wrong(out, "(2,) P(male); for embeddings of two numbers state judge_kind")
+    return (CallableGenderJudge if width == 1 else CallableMatcher)(function, info)
+
+
+def first_line(error: BaseException) -> str:
+    """An exception in one line."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

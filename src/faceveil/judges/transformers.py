@@ -1,4 +1,4 @@
-"""A Transformers image classifier from a local folder as a gender judge."""
+"""A Transformers image classifier from a local folder as a gender judge. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -7,56 +7,73 @@ from typing import Any
 
 import numpy as np
 
-from faceveil.errors import OptionError
+from faceveil.errors import ModelError, OptionError
 from faceveil.judges.base import JudgeInfo
+from faceveil.judges.cache import digest
+from faceveil.judges.python_object import CallableGenderJudge, first_line
 from faceveil.types import Float32Array, Uint8Array
 
+BATCH = 16
 _MALE = ("male", "man", "men", "m")
+_FEMALE = ("female", "woman", "women", "f")
+_FILES = (".safetensors", ".bin", ".json")  # what the answers depend on
 
 
-class TransformersGender:
-    """P(male) of a classifier whose labels name the genders. Nothing is downloaded.
+class TransformersGender(CallableGenderJudge):
+    """P(male) against female of a classifier whose labels name the two.
 
     Args:
-        folder: as ``save_pretrained`` writes it.
+        folder: as ``save_pretrained`` writes it, with the image processor.
 
     Raises:
-        OptionError: if the library is missing, the folder is no model, or no label says male.
+        OptionError: if the library or the folder is missing, or no labels say male and female.
+        ModelError: if the folder holds no such model, or a damaged one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | Path) -> None:
         try:
             import torch
             from transformers import AutoImageProcessor, AutoModelForImageClassification
         except ImportError as error:
             raise OptionError(
-                "judge transformers: not installed; expected: pip install transformers torch"
+                f"judge transformers: cannot be imported ({error}); expected: pip install "
+                "transformers torch"
             ) from error
-        if not folder.is_dir():
-            raise OptionError(f"judge transformers: {folder}: no such folder; download the model")
+        place = Path(folder)
+        if not str(folder) or not place.is_dir():
+            raise OptionError(
+                f"judge transformers: {folder or 'nothing'}: no such folder; expected "
+                "transformers:FOLDER; download the model"
+            )
         self._torch: Any = torch
-        self._processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        self._model: Any = AutoModelForImageClassification.from_pretrained(
-            folder, local_files_only=True
-        ).eval()
+        try:
+            self._processor: Any = AutoImageProcessor.from_pretrained(place, local_files_only=True)
+            self._model: Any = AutoModelForImageClassification.from_pretrained(
+                place, local_files_only=True
+            ).eval()
+        except Exception as error:  # the library raises many unrelated classes
+            raise ModelError(
+                f"judge transformers: {folder}: {first_line(error)}; expected an image classifier "
+                "and its processor, as save_pretrained writes them"
+            ) from error
         labels = {int(k): str(v).lower() for k, v in self._model.config.id2label.items()}
-        found = [k for k, v in labels.items() if v in _MALE]
-        if len(found) != 1:
+        pair = [[k for k, v in labels.items() if v in names] for names in (_FEMALE, _MALE)]
+        if [len(found) for found in pair] != [1, 1]:
             raise OptionError(
                 f"judge transformers: {folder}: labels are {', '.join(labels.values())}; expected "
-                f"one of {', '.join(_MALE)} among them"
+                f"one of {', '.join(_MALE)} and one of {', '.join(_FEMALE)} among them"
             )
-        self._male = found[0]
-        self.info = JudgeInfo(
-            f"transformers:{folder.name}", str(folder.name), "the model's", "unknown"
-        )
+        self._pair = [found[0] for found in pair]
+        files = sorted(p for p in place.iterdir() if p.suffix in _FILES)
+        name = place.resolve().name
+        info = JudgeInfo(f"transformers:{name}", name, "the model's", "unknown")
+        super().__init__(self._read, info, version=digest(*files) if files else "")
 
-    def p_male(self, crops: Uint8Array) -> Float32Array:
-        """P(male) in [0, 1]: (N, 224, 224, 3) uint8 RGB -> (N,) float32."""
+    def _read(self, crops: Uint8Array) -> Float32Array:
         parts = []
-        for start in range(0, len(crops), 16):
-            inputs = self._processor(images=list(crops[start : start + 16]), return_tensors="pt")
-            with self._torch.no_grad():
-                p = self._model(**inputs).logits.softmax(-1)[:, self._male]
-            parts.append(np.asarray(p.numpy(), np.float32))
-        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+        for start in range(0, len(crops), BATCH):
+            inputs = self._processor(images=list(crops[start : start + BATCH]), return_tensors="pt")
+            with self._torch.inference_mode():
+                logits = self._model(**inputs).logits[:, self._pair].float()
+            parts.append(logits.softmax(-1)[:, 1].numpy())
+        return np.concatenate(parts)
