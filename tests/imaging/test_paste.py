@@ -5,7 +5,7 @@ import pytest
 
 from faceveil.imaging.crop import extract_crop, luma
 from faceveil.imaging.geometry import CANONICAL_224, canonical_from_landmarks, invert, transform
-from faceveil.imaging.paste import LumaPatch, apply_patches, feather_mask, luma_patch
+from faceveil.imaging.paste import Patch, apply_patches, crop_patch, feather_mask
 from faceveil.imaging.photo import Photo, as_rgb, from_rgb
 
 
@@ -67,7 +67,7 @@ def test_mask_is_zero_on_the_border_and_one_on_the_face():
 def test_patch_puts_the_change_where_the_face_is(scale):
     points = landmarks(scale, (60 * scale, 50 * scale), 0.2)
     shape = (round(340 * scale), round(360 * scale), 3)
-    patch = luma_patch(
+    patch = crop_patch(
         np.full((224, 224), 0.1, np.float32), canonical_from_landmarks(points), shape
     )
     full = np.zeros(shape[:2], np.float32)
@@ -81,7 +81,7 @@ def test_patch_puts_the_change_where_the_face_is(scale):
 
 def test_face_reaching_out_of_the_photo():
     points = landmarks(1.0, (-80, -60))
-    patch = luma_patch(np.full((224, 224), 0.1, np.float32), canonical_from_landmarks(points),
+    patch = crop_patch(np.full((224, 224), 0.1, np.float32), canonical_from_landmarks(points),
                        (150, 140, 3))  # fmt: skip
     assert patch.x == patch.y == 0
     photo = from_rgb(smooth(150, 140))
@@ -96,7 +96,7 @@ def test_crop_of_the_pasted_photo_is_the_protected_crop():
     change = cv2.GaussianBlur(rng.normal(0, 0.4, (224, 224)).astype(np.float32), (0, 0), 4)
     matrix = canonical_from_landmarks(landmarks(2.0, (20, 10), 0.1))
     photo = from_rgb(np.full((520, 520, 3), 128, np.uint8))
-    out = apply_patches(photo, [luma_patch(change, matrix, photo.pixels.shape)])
+    out = apply_patches(photo, [crop_patch(change, matrix, photo.pixels.shape)])
     found = luma(extract_crop(out.pixels, matrix)) - 128 / 255
     np.testing.assert_allclose(found, change * feather_mask(), atol=0.012)
 
@@ -111,7 +111,7 @@ def test_change_of_luma_in_every_mode(mode, dtype):
     rng = np.random.default_rng(1)
     pixels = rng.integers(top // 4, top // 2, (6, 5, *channels)).astype(dtype)
     photo = Photo(pixels, mode)
-    patch = LumaPatch(1, 2, np.full((3, 2), 0.08, np.float32))
+    patch = Patch(1, 2, np.full((3, 2), 0.08, np.float32))
     out = apply_patches(photo, [patch])
     change = luma(as_rgb(out)) - luma(as_rgb(photo))
     np.testing.assert_allclose(change[2:5, 1:3], 0.08, atol=0.006)
@@ -128,6 +128,6 @@ def test_change_of_luma_in_every_mode(mode, dtype):
 
 def test_overlapping_patches_add_up_and_saturate():
     photo = from_rgb(np.full((4, 4, 3), 250, np.uint8))
-    patch = LumaPatch(0, 0, np.full((4, 4), 4 / 255, np.float32))
+    patch = Patch(0, 0, np.full((4, 4), 4 / 255, np.float32))
     assert (apply_patches(photo, [patch]).pixels == 254).all()
     assert (apply_patches(photo, [patch, patch]).pixels == 255).all()

@@ -17,6 +17,8 @@ class BrightenProtector:
     def __init__(self):
         self.calls = []
 
+    channels = 1
+
     def protect(self, luma, male, target, landmarks):
         self.calls.append((male.copy(), target.copy(), landmarks))
         return np.clip(luma + 0.2 * (target - male)[:, None, None], 0, 1).astype(np.float32)

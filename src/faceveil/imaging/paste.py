@@ -1,4 +1,4 @@
-"""Putting a protected crop back: the change of luma, feathered, at the photo's own resolution."""
+"""Putting a protected crop back: its change, feathered, at the photo's own resolution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from faceveil.imaging.crop import region
+from faceveil.imaging.crop import LUMA, region
 from faceveil.imaging.geometry import CROP_SIZE, compose, invert
 from faceveil.imaging.photo import Photo
 from faceveil.types import Float32Array, Float64Array
@@ -19,13 +19,14 @@ FEATHER = 28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LumaPatch:
-    """A change of luma in a rectangle of a photo.
+class Patch:
+    """A change in a rectangle of a photo.
 
     Attributes:
         x: left border in pixels of the photo.
         y: top border.
-        change: (h, w) float32, in units of full scale: -1 to 1.
+        change: in units of full scale, -1 to 1, float32: (h, w), the same for all colours (a change
+            of luma), or (h, w, 3) of R, G and B.
     """
 
     x: int
@@ -49,11 +50,11 @@ def feather_mask(size: int = CROP_SIZE, ramp: int = FEATHER) -> Float32Array:
     return mask
 
 
-def luma_patch(change: Float32Array, matrix: Float64Array, shape: tuple[int, ...]) -> LumaPatch:
-    """Bring a crop's change of luma to the photo, feathered.
+def crop_patch(change: Float32Array, matrix: Float64Array, shape: tuple[int, ...]) -> Patch:
+    """Bring a crop's change to the photo, feathered.
 
     Args:
-        change: (S, S) float32 in [-1, 1], in the canonical frame.
+        change: (S, S) or (S, S, 3) float32 in [-1, 1], in the canonical frame.
         matrix: (2, 3) map from the photo to the crop.
         shape: (H, W, ...) of the photo.
 
@@ -63,12 +64,13 @@ def luma_patch(change: Float32Array, matrix: Float64Array, shape: tuple[int, ...
     size = change.shape[0]
     x0, y0, x1, y1 = region(invert(matrix), size, shape)
     local = compose(matrix, np.array([[1.0, 0, x0], [0, 1, y0]]))
-    masked = change * feather_mask(size)
+    mask = feather_mask(size) if change.ndim == 2 else feather_mask(size)[..., None]
+    masked = change * mask
     scale = float(np.sqrt(abs(np.linalg.det(local[:, :2]))))
     if scale > 1.25:
         # Crop pixels per photo pixel: a face smaller than the crop, so low-pass before sampling.
         blurred = cv2.GaussianBlur(masked, (0, 0), 0.5 * scale, borderType=cv2.BORDER_CONSTANT)
-        masked = np.asarray(blurred, np.float32) * (feather_mask(size) > 0)
+        masked = np.asarray(blurred, np.float32) * (mask > 0)
     warped = cv2.warpAffine(
         masked,
         local,
@@ -77,14 +79,15 @@ def luma_patch(change: Float32Array, matrix: Float64Array, shape: tuple[int, ...
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )
-    return LumaPatch(x0, y0, np.asarray(warped, np.float32))
+    return Patch(x0, y0, np.asarray(warped, np.float32))
 
 
-def apply_patches(photo: Photo, patches: Iterable[LumaPatch]) -> Photo:
-    """The photo with the patches' changes of luma added; colour difference kept.
+def apply_patches(photo: Photo, patches: Iterable[Patch]) -> Photo:
+    """The photo with the patches' changes added.
 
-    The same amount is added to R, G and B (so Cb and Cr stay); to grey as it is; for CMYK the inks
-    C, M and Y change so that the RGB rendition moves by that amount. Pixels whose change rounds to
+    A change of luma is added to R, G and B alike (so Cb and Cr stay) and to grey as it is; of a
+    change of colours grey gets the luma. For CMYK the inks C, M and Y change so that the RGB
+    rendition moves by that amount. Pixels whose change rounds to
     0 stay bit-identical; alpha is never touched. Near black and white the sum saturates.
 
     Args:
@@ -94,9 +97,13 @@ def apply_patches(photo: Photo, patches: Iterable[LumaPatch]) -> Photo:
     pixels = photo.pixels.copy()
     top = np.iinfo(pixels.dtype).max
     for patch in patches:
-        h, w = patch.change.shape
+        h, w = patch.change.shape[:2]
         part = pixels[patch.y : patch.y + h, patch.x : patch.x + w]
         amount: Float32Array = (patch.change * float(top)).astype(np.float32)
+        if amount.ndim == 3 and photo.mode in ("L", "LA"):
+            amount = amount @ LUMA
+        elif amount.ndim == 2 and photo.mode not in ("L", "LA"):
+            amount = amount[..., None]
         if photo.mode == "L":
             part[...] = _added(part, amount, top)
         elif photo.mode == "LA":
@@ -104,10 +111,10 @@ def apply_patches(photo: Photo, patches: Iterable[LumaPatch]) -> Photo:
         elif photo.mode == "CMYK":
             # RGB = (top - ink) (top - K) / top, so an ink moves by -amount * top / (top - K).
             light = np.maximum(top - part[..., 3].astype(np.float32), 1)
-            ink = (-amount * float(top) / light).astype(np.float32)
-            part[..., :3] = _added(part[..., :3], ink[..., None], top)
+            ink = (-amount * float(top) / light[..., None]).astype(np.float32)
+            part[..., :3] = _added(part[..., :3], ink, top)
         else:
-            part[..., :3] = _added(part[..., :3], amount[..., None], top)
+            part[..., :3] = _added(part[..., :3], amount, top)
     return replace(photo, pixels=pixels)
 
 

@@ -9,17 +9,19 @@ from faceveil.types import Float32Array, Float64Array, Target
 
 @runtime_checkable
 class CropProtector(Protocol):
-    """Turns grey canonical crops into protected ones.
+    """Turns canonical crops into protected ones.
 
     The shells around it (photos, colour, batches, files) are the same for all protectors; see
     :class:`faceveil.protectors.protector.Protector`.
     """
 
     name: str
+    channels: int
+    """1: it gets and returns luma, and colours stay; 3: it gets and returns RGB."""
 
     def protect(
         self,
-        luma: Float32Array,
+        faces: Float32Array,
         male: Float32Array,
         target: Float32Array,
         landmarks: Float64Array | None,
@@ -27,13 +29,14 @@ class CropProtector(Protocol):
         """Protect a batch.
 
         Args:
-            luma: (N, 224, 224) float32 in [0, 1], canonical crops.
+            faces: (N, 224, 224) luma or (N, 224, 224, 3) RGB, as ``channels`` says; float32 in
+                [0, 1], canonical crops.
             male: (N,) float32, 1 where the person is male, 0 where female.
             target: (N,) float32, what to read as: 1 male, 0 female, 0.5 neutral.
             landmarks: (N, 5, 2) landmarks in pixels of the crop, or None for the template.
 
         Returns:
-            (N, 224, 224) float32 in [0, 1].
+            The shape of ``faces``, float32 in [0, 1].
         """
         ...
 

@@ -35,6 +35,8 @@ class EnsembleProtector:
         ModelError: if a file or its card is missing, damaged, or of another kind.
     """
 
+    channels = 1
+
     def __init__(
         self, weights: Sequence[Path], combine: str = "avg", seed: int = 0, threads: int = 0
     ) -> None:
@@ -63,17 +65,19 @@ class EnsembleProtector:
 
     def protect(
         self,
-        luma: Float32Array,
+        faces: Float32Array,
         male: Float32Array,
         target: Float32Array,
         landmarks: Float64Array | None = None,
     ) -> Float32Array:
         """Protect a batch; see :class:`faceveil.protectors.base.CropProtector`."""
-        outputs = self.outputs(luma, male, target, landmarks)
+        outputs = self.outputs(faces, male, target, landmarks)
         if self.combine == "avg":
             return np.asarray(np.mean(outputs, axis=0), np.float32)
-        chosen = drawn(luma, len(outputs), self.seed)
-        return np.stack([outputs[k][i] for i, k in enumerate(chosen)]) if len(luma) else luma.copy()
+        chosen = drawn(faces, len(outputs), self.seed)
+        return (
+            np.stack([outputs[k][i] for i, k in enumerate(chosen)]) if len(faces) else faces.copy()
+        )
 
 
 def drawn(luma: Float32Array, members: int, seed: int) -> NDArray[np.int64]:

@@ -28,6 +28,8 @@ class FlowSANProtector:
         ModelError: if a file or its card is missing, damaged, or of another kind.
     """
 
+    channels = 1
+
     def __init__(self, weights: Sequence[Path], threads: int = 0) -> None:
         self.stages = [SANNetwork(path, threads) for path in weights]
         self.name = "flowsan"
@@ -52,10 +54,10 @@ class FlowSANProtector:
 
     def protect(
         self,
-        luma: Float32Array,
+        faces: Float32Array,
         male: Float32Array,
         target: Float32Array,
         landmarks: Float64Array | None = None,
     ) -> Float32Array:
         """I'_n; see :class:`faceveil.protectors.base.CropProtector`."""
-        return self.outputs(luma, male, target, landmarks)[-1]
+        return self.outputs(faces, male, target, landmarks)[-1]

@@ -1,4 +1,4 @@
-"""Blur and pixelation: what most people use now. They hide the person too; baselines only."""
+"""Blur, pixelation and a black box: what most people use now. They hide the person too."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ class Blur:
 
     sigma: float = 8.0
     name: str = "blur"
+    channels: int = 3
 
     def protect(
         self,
-        luma: Float32Array,
+        faces: Float32Array,
         male: Float32Array,
         target: Float32Array,
         landmarks: Float64Array | None = None,
     ) -> Float32Array:
         """Blur a batch; gender and target make no difference."""
-        blurred = [cv2.GaussianBlur(x, (0, 0), self.sigma) for x in luma]
-        return np.stack(blurred).astype(np.float32) if blurred else luma.copy()
+        blurred = [cv2.GaussianBlur(x, (0, 0), self.sigma) for x in faces]
+        return np.stack(blurred).astype(np.float32) if blurred else faces.copy()
 
 
 @dataclass(slots=True)
 class Pixelate:
-    """Square cells of one grey each.
+    """Square cells of one colour each.
 
     Attributes:
         cells: cells along each side of the crop.
@@ -43,19 +44,38 @@ class Pixelate:
 
     cells: int = 16
     name: str = "pixelate"
+    channels: int = 3
 
     def protect(
         self,
-        luma: Float32Array,
+        faces: Float32Array,
         male: Float32Array,
         target: Float32Array,
         landmarks: Float64Array | None = None,
     ) -> Float32Array:
         """Pixelate a batch; gender and target make no difference."""
         size = (self.cells, self.cells)
-        small = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in luma]
+        small = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in faces]
         full = [
-            cv2.resize(s, x.shape[::-1], interpolation=cv2.INTER_NEAREST)
-            for s, x in zip(small, luma, strict=True)
+            cv2.resize(s, x.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+            for s, x in zip(small, faces, strict=True)
         ]
-        return np.stack(full).astype(np.float32) if full else luma.copy()
+        return np.stack(full).astype(np.float32) if full else faces.copy()
+
+
+@dataclass(slots=True)
+class BlackBox:
+    """Black over the whole crop."""
+
+    name: str = "black-box"
+    channels: int = 3
+
+    def protect(
+        self,
+        faces: Float32Array,
+        male: Float32Array,
+        target: Float32Array,
+        landmarks: Float64Array | None,
+    ) -> Float32Array:
+        """Blacken a batch; gender and target make no difference."""
+        return np.zeros_like(faces)

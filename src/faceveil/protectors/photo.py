@@ -16,9 +16,10 @@ from faceveil.imaging.geometry import (
     canonical_template,
     transform,
 )
-from faceveil.imaging.paste import LumaPatch, apply_patches, luma_patch
+from faceveil.imaging.paste import Patch, apply_patches, crop_patch
 from faceveil.imaging.photo import Photo, as_rgb
 from faceveil.protectors.base import CropProtector
+from faceveil.protectors.change import change_of
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.targets import (
     DEFAULT_STRENGTH,
@@ -90,8 +91,8 @@ def protect_photo(
     grey = luma(crops)
     male, p_male = _genders(options, estimator, grey)
     target = numeric_targets(male, options.target, crops, options.seed)
-    change = options.strength * (protector.protect(grey, male, target, points) - grey)
-    patches = [luma_patch(c, m, rgb.shape) for c, m in zip(change, maps, strict=True)]
+    change = options.strength * change_of(protector, crops, male, target, points)
+    patches = [crop_patch(c, m, rgb.shape) for c, m in zip(change, maps, strict=True)]
     return apply_patches(photo, patches), _describe(faces, options, male, p_male, target, change)
 
 
@@ -111,13 +112,13 @@ def _protect_aligned(
     grey = luma(crop)
     male, p_male = _genders(options, estimator, grey)
     target = numeric_targets(male, options.target, crop, options.seed)
-    change = options.strength * (protector.protect(grey, male, target, None) - grey)
+    change = options.strength * change_of(protector, crop, male, target, None)
     method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
     own = np.asarray(cv2.resize(change[0], (width, height), interpolation=method), np.float32)
     points = canonical_template(height).astype(np.float32)
     face = Face((0.0, 0.0, float(width), float(height)), points)
     done = _describe((face,), options, male, p_male, target, change)
-    return apply_patches(photo, [LumaPatch(0, 0, own)]), done
+    return apply_patches(photo, [Patch(0, 0, own)]), done
 
 
 def _genders(

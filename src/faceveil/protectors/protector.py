@@ -14,6 +14,7 @@ from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.photo import Photo, as_rgb, from_rgb
 from faceveil.protectors.base import CropProtector
+from faceveil.protectors.change import change_of
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.photo import PhotoOptions, protect_photo
 from faceveil.protectors.targets import DEFAULT_STRENGTH, checked_strength, numeric_targets
@@ -120,8 +121,8 @@ class Protector:
             seed: decides ``target="random"``.
 
         Returns:
-            The shape of ``crops``, uint8. RGB crops keep their colour: all channels get the change
-            of luma.
+            The shape of ``crops``, uint8. Methods that work on luma keep the colour of RGB crops:
+            all channels get the same change.
 
         Raises:
             OptionError: if a shape, type or value is not as above.
@@ -134,8 +135,8 @@ class Protector:
         grey = np.asarray(crops / np.float32(255), np.float32) if crops.ndim == 3 else luma(crops)
         male = self._genders(genders, grey)
         wanted = numeric_targets(male, target, crops, seed)
-        change = strength * (self.crop_protector.protect(grey, male, wanted, None) - grey)
-        change = change if crops.ndim == 3 else change[..., None]
+        change = strength * change_of(self.crop_protector, crops, male, wanted, None)
+        change = change if change.ndim == crops.ndim else change[..., None]
         return np.clip(np.rint(crops + change * 255), 0, 255).astype(np.uint8)
 
     def _genders(

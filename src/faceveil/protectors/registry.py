@@ -10,7 +10,7 @@ from faceveil.errors import OptionError
 from faceveil.protectors.base import CropProtector
 from faceveil.protectors.ensemble import EnsembleProtector
 from faceveil.protectors.flowsan import DEFAULT_STAGES, FlowSANProtector
-from faceveil.protectors.obscure import Blur, Pixelate
+from faceveil.protectors.obscure import BlackBox, Blur, Pixelate
 from faceveil.protectors.san import SANProtector
 from faceveil.runtime.session import WEIGHTS
 
@@ -48,6 +48,7 @@ def _flowsan(folder: Path, threads: int, options: MethodOptions) -> CropProtecto
 
 
 _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
+    "black-box": (lambda *_: BlackBox(), frozenset()),
     "blur": (lambda *_: Blur(), frozenset()),
     "ensemble": (_ensemble, frozenset({"stages", "combine"})),
     "flowsan": (_flowsan, frozenset({"stages"})),

@@ -60,7 +60,7 @@ class SANNetwork:
 
 
 def to_frame(luma: Float32Array, frame: int) -> Float32Array:
-    """Canonical crops at a network's resolution: (N, 224, 224) -> (N, frame, frame)."""
+    """Canonical crops at a network's resolution: (N, 224, 224[, 3]) -> (N, frame, frame[, 3])."""
     size = (frame, frame)
     return np.stack([cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in luma])
 
@@ -71,14 +71,14 @@ def add_change(
     """Crops with a low-resolution change added, so that their own fine detail stays.
 
     Args:
-        luma: (N, 224, 224) in [0, 1].
-        change: (N, frame, frame) what a network changed.
+        luma: (N, 224, 224), or (N, 224, 224, 3) RGB, in [0, 1].
+        change: (N, frame, frame[, 3]) what a network changed.
         smoothing: sigma of a Gaussian over the upsampled change in pixels of the crop; 0 for none.
             It hides the 2x2 blocks of networks that upsample by nearest neighbour.
         gain: factor of the change.
 
     Returns:
-        (N, 224, 224) in [0, 1].
+        The shape of ``luma``, in [0, 1].
     """
     full = (CROP_SIZE, CROP_SIZE)
     up = np.stack([cv2.resize(x, full, interpolation=cv2.INTER_CUBIC) for x in change])
@@ -98,21 +98,23 @@ class SANProtector:
         ModelError: if the file or its card is missing, damaged, or of another kind.
     """
 
+    channels = 1
+
     def __init__(self, weights: Path, threads: int = 0) -> None:
         self.network = SANNetwork(weights, threads)
         self.name = str(self.network.card["name"])
 
     def protect(
         self,
-        luma: Float32Array,
+        faces: Float32Array,
         male: Float32Array,
         target: Float32Array,
         landmarks: Float64Array | None = None,
     ) -> Float32Array:
         """Protect a batch; see :class:`faceveil.protectors.base.CropProtector`."""
-        if len(luma) == 0:
-            return luma.copy()
+        if len(faces) == 0:
+            return faces.copy()
         network = self.network
-        small = to_frame(luma, network.frame)
-        out = network(small, male, target, prototype_warp(landmarks, len(luma)))
-        return add_change(luma, out - small, network.smoothing, network.gain)
+        small = to_frame(faces, network.frame)
+        out = network(small, male, target, prototype_warp(landmarks, len(faces)))
+        return add_change(faces, out - small, network.smoothing, network.gain)

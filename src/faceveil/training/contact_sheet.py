@@ -39,9 +39,9 @@ def contact_sheet(
 
 
 def write_png(picture: Uint8Array, path: Path) -> None:
-    """Write a grey picture, whole or not at all."""
+    """Write a grey (H, W) or RGB (H, W, 3) picture, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    done, data = cv2.imencode(".png", picture)
+    done, data = cv2.imencode(".png", picture if picture.ndim == 2 else picture[..., ::-1])
     if not done:
         raise RuntimeError(f"{path}: OpenCV could not encode a picture of shape {picture.shape}")
     write_atomic(data.tobytes(), path, overwrite=True)

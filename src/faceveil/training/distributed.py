@@ -70,10 +70,14 @@ def share(batch: int) -> int:
 
 
 def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over the processes, in one message."""
-    if world() == 1:
+    """Replace each gradient by its mean over the processes, in one message.
+
+    A parameter without a gradient is one that this step does not train, in every process.
+    """
+    parameters = [p for p in parameters if p.grad is not None]
+    if world() == 1 or not parameters:
         return
-    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
+    gradients = [p.grad for p in parameters if p.grad is not None]
     flat = torch.cat([g.reshape(-1) for g in gradients])
     dist.all_reduce(flat)
     flat /= world()

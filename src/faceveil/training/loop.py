@@ -58,6 +58,7 @@ def run(
     save_every: int = 200,
     epoch: int = 0,
     on_epoch: Callable[[int], None] | None = None,
+    schedule: Callable[[int, int, float], float] = one_cycle,
 ) -> dict[str, float]:
     """Train for ``steps`` steps, from the checkpoint in ``directory`` if there is one.
 
@@ -69,11 +70,12 @@ def run(
         optimizer: the optimiser of the trained ones.
         directory: where ``checkpoint.safetensors`` and ``log.csv`` go.
         steps: total number of steps.
-        peak: highest learning rate of the one-cycle schedule.
+        peak: highest learning rate of the schedule.
         seed: seed of everything random.
         save_every: steps between checkpoints.
         epoch: steps of an epoch; 0 for none.
         on_epoch: called with the step's number after each epoch and at the end.
+        schedule: takes (step, steps, peak), returns the learning rate.
 
     Returns:
         Running means of the logged terms at the end.
@@ -98,7 +100,7 @@ def run(
     with _stop_flag() as stop:
         for step in progress:
             for group in optimizer.param_groups:
-                group["lr"] = one_cycle(step, steps, peak)
+                group["lr"] = schedule(step, steps, peak)
             optimizer.zero_grad(set_to_none=True)
             loss, terms = step_function(step, step_generator(seed, step))
             loss.backward()  # type: ignore[no-untyped-call]

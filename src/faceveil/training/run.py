@@ -15,9 +15,12 @@ from faceveil.data.packs import sha256_of
 from faceveil.errors import OptionError
 from faceveil.training import distributed
 from faceveil.training.config import (
+    AttributesConfig,
     Config,
+    GenderANConfig,
     GenderConfig,
     MatcherConfig,
+    PrivacyNetConfig,
     RaceConfig,
     dump_config,
     load_config,
@@ -111,10 +114,22 @@ def _train(config: Config, data: Path, models: Path, output: Path, device: str) 
         from faceveil.training import race
 
         return race.train(config, data, output, device)
+    if isinstance(config, AttributesConfig):
+        from faceveil.training import attributes
+
+        return attributes.train(config, data, output, device)
     if isinstance(config, MatcherConfig):
         from faceveil.training import matcher
 
         return matcher.train(config, data, models, output, device)
+    if isinstance(config, GenderANConfig):
+        from faceveil.training import gender_an
+
+        return gender_an.train(config, data, models, output, device)
+    if isinstance(config, PrivacyNetConfig):
+        from faceveil.training import privacynet
+
+        return privacynet.train(config, data, models, output, device)
     from faceveil.training import san
 
     return san.train(config, data, models, output, device)

@@ -1,0 +1,81 @@
+"""Binary attributes of faces by file name: CelebA's own list, or the same as CSV."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceveil.data.records import damaged, table
+from faceveil.errors import OptionError
+from faceveil.types import Float32Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttributeTable:
+    """Attributes of many faces.
+
+    Attributes:
+        names: the attributes, in the file's order.
+        rows: file name -> row of ``values``.
+        values: (N, A) float32, 1 where the face has the attribute, 0 where not.
+    """
+
+    names: tuple[str, ...]
+    rows: dict[str, int]
+    values: Float32Array
+
+    def of(self, sources: NDArray[np.str_]) -> NDArray[np.int64]:
+        """Row of each face by its file name, -1 where it is not listed: (N,) -> (N,)."""
+        return np.array([self.rows.get(str(s), -1) for s in sources], np.int64)
+
+
+def read_attributes(path: Path) -> AttributeTable:
+    """Read an attribute list.
+
+    Args:
+        path: ``list_attr_celeba.txt`` as the CelebA team ships it (a count, a line of names, then
+            a file name and 1 or -1 each), or a CSV with the header ``source,NAME,...`` and 0 or 1.
+
+    Raises:
+        OptionError: if the file is missing or a line is damaged, with the line's number.
+    """
+    if not path.is_file():
+        raise OptionError(f"{path}: no such file; expected an attribute list (.csv or CelebA's)")
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            lines = list(csv.reader(file))
+        first, allowed = 1, {"0": 0.0, "1": 1.0}
+        names = lines[0][1:] if lines else []
+    else:
+        lines = table(path, skip=1)
+        first, allowed = 2, {"-1": 0.0, "1": 1.0}
+        names = lines[0] if lines else []
+    if not names:
+        raise damaged(path, first, "nothing", "a line of attribute names")
+    rows: dict[str, int] = {}
+    values: list[list[float]] = []
+    for number, line in enumerate(lines[1:], first + 1):
+        if len(line) != len(names) + 1 or any(v not in allowed for v in line[1:]):
+            wanted = f"a file name and {len(names)} times {' or '.join(allowed)}"
+            raise damaged(path, number, " ".join(line)[:60], wanted)
+        rows[line[0]] = len(values)
+        values.append([allowed[v] for v in line[1:]])
+    return AttributeTable(tuple(names), rows, np.array(values, np.float32).reshape(-1, len(names)))
+
+
+def columns_of(path: Path, found: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
+    """Where the wanted attributes are among those found.
+
+    Raises:
+        OptionError: if one is missing.
+    """
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise OptionError(
+            f"{path}: no attribute {missing[0]!r}; expected some of {', '.join(found)}"
+        )
+    return [found.index(name) for name in wanted]
