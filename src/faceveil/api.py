@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from faceveil.evaluation.check import PhotoCheck, check_photos
@@ -25,6 +26,7 @@ def load_protector(
     weights: str | Path | None = None,
     stages: int | None = None,
     combine: str | None = None,
+    hide: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Protector:
     """Load a protector by name.
@@ -37,6 +39,8 @@ def load_protector(
         stages: for ``flowsan`` how many stages (3 where None); for ``ensemble`` how many of its
             SANs (all where None).
         combine: for ``ensemble``: ``avg`` (default) averages the outputs, ``gibbs`` draws one.
+        hide: for ``gender-an`` and ``privacynet`` what to hide, some of ``gender``, ``age`` and
+            ``race``; gender alone where None.
         seed: decides the draws of ``gibbs``.
 
     Raises:
@@ -51,7 +55,7 @@ def load_protector(
         name,
         threads=threads,
         weights=None if weights is None else Path(weights),
-        options=MethodOptions(stages, combine, seed),
+        options=MethodOptions(stages, combine, None if hide is None else tuple(hide), seed),
     )
     estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", threads)
     return Protector(method, estimator, detector or CenterFace(threads=threads))

@@ -37,6 +37,11 @@ def add_parser(commands: Any) -> None:
         help="ensemble: average the outputs (default), or draw one of them",
     )
     p.add_argument(
+        "--hide",
+        metavar="WHAT,...",
+        help="gender-an, privacynet: what to hide, some of gender, age, race (default: gender)",
+    )
+    p.add_argument(
         "--gender",
         choices=("auto", "male", "female"),
         default="auto",
@@ -156,6 +161,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
             threads=threads,
             stages=arguments.stages,
             combine=arguments.combine,
+            hide=None if arguments.hide is None else tuple(arguments.hide.split(",")),
             seed=arguments.seed,
         )
     remove_stale({job.target.parent for job in jobs})

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceveil.data.packs import Pack
 from faceveil.data.records import damaged, table
 from faceveil.errors import OptionError
 from faceveil.types import Float32Array
@@ -65,6 +67,38 @@ def read_attributes(path: Path) -> AttributeTable:
         rows[line[0]] = len(values)
         values.append([allowed[v] for v in line[1:]])
     return AttributeTable(tuple(names), rows, np.array(values, np.float32).reshape(-1, len(names)))
+
+
+AGE_GROUPS = ("Age_Under_30", "Age_30_To_49", "Age_50_Or_More")
+RACES = ("White", "Black", "Asian", "Indian", "Others")
+"""UTKFace's names, a simplification of what people are."""
+
+
+def attributes_of(pack: Pack) -> AttributeTable:
+    """Gender, age group and race of a pack that has the columns ``age`` and ``race``.
+
+    Returns:
+        Names ``Male``, the age groups and the races; the faces' file names are their numbers.
+
+    Raises:
+        OptionError: if the pack lacks a column, or names an unknown race.
+    """
+    missing = [c for c in ("age", "race") if c not in pack.columns]
+    if missing:
+        raise OptionError(f"the packs have no column {missing[0]!r}; expected age and race")
+    race = pack.columns["race"]
+    unknown = sorted(set(race.tolist()) - set(RACES))
+    if unknown:
+        raise OptionError(f"race {unknown[0]!r}; expected one of {', '.join(RACES)}")
+    age = np.digitize(np.asarray(pack.columns["age"], np.float64), [30, 50])
+    parts: list[NDArray[Any]] = [
+        pack.male[:, None],
+        np.eye(len(AGE_GROUPS))[age],
+        np.eye(len(RACES))[[RACES.index(r) for r in race]],
+    ]
+    values = np.concatenate(parts, axis=1).astype(np.float32)
+    rows = {str(i): i for i in range(len(pack))}
+    return AttributeTable(("Male", *AGE_GROUPS, *RACES), rows, values)
 
 
 def columns_of(path: Path, found: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:

@@ -25,6 +25,7 @@ class ProtectorSpec:
         stages: for methods that take it.
         combine: for methods that take it.
         target: what faces should read as.
+        hide: for methods that take it: some of ``gender``, ``age``, ``race``.
     """
 
     method: str
@@ -33,6 +34,7 @@ class ProtectorSpec:
     stages: int | None = None
     combine: str | None = None
     target: str = "opposite"
+    hide: tuple[str, ...] | None = None
 
     @property
     def label(self) -> str:

@@ -176,7 +176,13 @@ def protect_function(spec: ProtectorSpec, strength: float, threads: int) -> Prot
 def _protector(spec: ProtectorSpec, threads: int) -> Protector:
     from faceveil.api import load_protector
 
-    return load_protector(spec.method, threads=threads, stages=spec.stages, combine=spec.combine)
+    return load_protector(
+        spec.method,
+        threads=threads,
+        stages=spec.stages,
+        combine=spec.combine,
+        hide=spec.hide,
+    )
 
 
 def sheet(before: Uint8Array, after: Uint8Array) -> Uint8Array:

@@ -39,6 +39,6 @@ class Editor(nn.Module):
     def parts(self, image: Tensor, wanted: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """The edited faces, and G's reproduction of the faces; one pass over both."""
         both = self.generator(torch.cat([image, image]), torch.cat([wanted, kept]))
-        made, reproduced = both.chunk(2)
+        made, reproduced = both[: image.shape[0]], both[image.shape[0] :]
         edited = image + made - reproduced if self.anchored else made
         return edited, reproduced

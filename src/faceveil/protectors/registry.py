@@ -8,6 +8,7 @@ from pathlib import Path
 
 from faceveil.errors import OptionError
 from faceveil.protectors.base import CropProtector
+from faceveil.protectors.editor import HIDE, EditorProtector
 from faceveil.protectors.ensemble import EnsembleProtector
 from faceveil.protectors.flowsan import DEFAULT_STAGES, FlowSANProtector
 from faceveil.protectors.obscure import BlackBox, Blur, Pixelate
@@ -22,11 +23,13 @@ class MethodOptions:
     Attributes:
         stages: FlowSAN: how many stages; ensemble: how many of its SANs.
         combine: ensemble: ``avg`` or ``gibbs``.
+        hide: what to hide, some of ``gender``, ``age``, ``race``; gender alone where None.
         seed: decides the draws of ``gibbs``.
     """
 
     stages: int | None = None
     combine: str | None = None
+    hide: tuple[str, ...] | None = None
     seed: int = 0
 
 
@@ -47,12 +50,21 @@ def _flowsan(folder: Path, threads: int, options: MethodOptions) -> CropProtecto
     return FlowSANProtector(_series(folder, "flowsan", stages), threads)
 
 
+def _editor(name: str) -> Builder:
+    def build(folder: Path, threads: int, options: MethodOptions) -> CropProtector:
+        return EditorProtector(folder / f"{name}.onnx", options.hide or ("gender",), threads)
+
+    return build
+
+
 _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
     "black-box": (lambda *_: BlackBox(), frozenset()),
     "blur": (lambda *_: Blur(), frozenset()),
     "ensemble": (_ensemble, frozenset({"stages", "combine"})),
     "flowsan": (_flowsan, frozenset({"stages"})),
+    "gender-an": (_editor("gender_an"), frozenset({"hide"})),
     "pixelate": (lambda *_: Pixelate(), frozenset()),
+    "privacynet": (_editor("privacynet"), frozenset({"hide"})),
     "san": (_san, frozenset()),
 }
 """Each method's builder, and the options that it takes."""
@@ -85,8 +97,16 @@ def build_crop_protector(
     if name not in _BUILDERS:
         raise OptionError(f"method: got {name!r}; expected one of {', '.join(list_protectors())}")
     builder, takes = _BUILDERS[name]
-    for option in ("stages", "combine"):
-        if getattr(options, option) is not None and option not in takes:
+    if options.hide is not None:
+        unknown = [what for what in options.hide if what not in HIDE]
+        if unknown or not options.hide:
+            got = unknown[0] if unknown else "nothing"
+            raise OptionError(f"hide: got {got!r}; expected some of {', '.join(HIDE)}")
+    for option in ("stages", "combine", "hide"):
+        given = getattr(options, option)
+        if option == "hide" and given == ("gender",):
+            continue  # what every method does
+        if given is not None and option not in takes:
             users = ", ".join(n for n in list_protectors() if option in _BUILDERS[n][1])
             raise OptionError(f"{option}: {name} does not take it; it is for {users}; leave it out")
     return builder(weights or WEIGHTS, threads, options)

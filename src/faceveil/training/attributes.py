@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from faceveil.data.attributes import AttributeTable, columns_of, read_attributes
+from faceveil.data.attributes import AttributeTable, attributes_of, columns_of, read_attributes
 from faceveil.data.packs import Pack, load_packs
 from faceveil.errors import OptionError
 from faceveil.networks.face_resnet import FaceResNet
@@ -28,6 +28,8 @@ from faceveil.types import Float32Array
 
 FRAME = 112
 GENDER = "Male"
+OWN_COLUMNS = "columns"
+"""In a recipe, in place of an attribute list: age and race are columns of the packs."""
 
 
 def build(config: AttributesConfig, attributes: int) -> nn.Module:
@@ -58,10 +60,13 @@ def train(
         OptionError: if a pack has no column ``source`` or the list no column ``Male``.
     """
     torch.manual_seed(config.seed)
-    listed = read_attributes(data / config.attributes)
-    gender_column = columns_of(data / config.attributes, listed.names, (GENDER,))[0]
     pack = load_packs([data / name for name in config.data])
-    row = _rows(pack, listed, config.data[0])
+    if config.attributes == OWN_COLUMNS:
+        listed, row = attributes_of(pack), np.arange(len(pack))
+    else:
+        listed = read_attributes(data / config.attributes)
+        row = _rows(pack, listed, config.data[0])
+    gender_column = columns_of(data / config.attributes, listed.names, (GENDER,))[0]
     held, kept = _held_out(pack, row, config)
     others = torch.from_numpy(np.flatnonzero(row < 0))
     kept_rows = torch.from_numpy(kept)
@@ -109,7 +114,8 @@ def train(
     )
     network.eval()
     measured = _accuracy(probabilities(network, pack.images[held], device), listed, row[held])
-    labels = {n: _label(data / n, listed, network, device) for n in config.label}
+    known_here = config.attributes != OWN_COLUMNS
+    labels = {n: _label(data / n, listed, network, device, known_here) for n in config.label}
     np.savez_compressed(
         output / "labels.npz",
         names=np.array(listed.names),
@@ -175,11 +181,16 @@ def _accuracy(p: Float32Array, listed: AttributeTable, row: NDArray[np.int64]) -
     return measured | {n: float(v) for n, v in zip(listed.names, right, strict=True)}
 
 
-def _label(path: Path, listed: AttributeTable, network: nn.Module, device: str) -> Float32Array:
+def _label(
+    path: Path, listed: AttributeTable, network: nn.Module, device: str, by_name: bool
+) -> Float32Array:
     pack = load_packs([path])
     p = probabilities(network, pack.images, device)
     if GENDER in listed.names:
         p[:, listed.names.index(GENDER)] = pack.male
-    row = _rows(pack, listed, path.name)
-    p[row >= 0] = listed.values[row[row >= 0]]
+    if by_name:
+        row = _rows(pack, listed, path.name)
+        p[row >= 0] = listed.values[row[row >= 0]]
+    elif {"age", "race"} <= pack.columns.keys():
+        p = attributes_of(pack).values
     return p

@@ -68,7 +68,8 @@ class AttributesConfig:
     name: str
     kind: Literal["attributes"] = "attributes"
     data: tuple[str, ...] = ()
-    attributes: str = "celeba-attributes.csv"  # or CelebA's own list_attr_celeba.txt
+    # Or CelebA's own list_attr_celeba.txt; "columns": age group and race of the packs themselves.
+    attributes: str = "celeba-attributes.csv"
     label: tuple[str, ...] = ()  # packs to label
     held_out: float = 0.2  # share of the listed people to measure on
     gender_weight: float = 0.1  # of the faces of which only the gender is known; ours
@@ -173,6 +174,8 @@ class GenderANConfig:
     batch: int = 16  # section IV-A
     steps: int = 1_000_000  # section IV-A
     peak: float = 2e-4  # section IV-A; a tenth of it after 80 % of the steps
+    smoothing: float = 0.0  # sigma of the shipped change, px of 224; ours
+    gain: float = 1.0  # factor of the shipped change; ours
     sheet_every: int = 0  # steps between contact sheets; 0 for one an epoch
     seed: int = 8
 
@@ -204,6 +207,8 @@ class PrivacyNetConfig:
     batch: int = 16  # StarGAN
     steps: int = 200_000  # StarGAN
     peak: float = 1e-4  # StarGAN; falls linearly to 0 over the second half
+    smoothing: float = 0.0  # sigma of the shipped change, px of 224; ours
+    gain: float = 1.0  # factor of the shipped change; ours
     sheet_every: int = 0
     seed: int = 9
 

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from faceveil.data.attributes import RACES
 from faceveil.data.packs import Pack, load_packs
 from faceveil.data.resample import replicated
 from faceveil.errors import OptionError
@@ -22,9 +23,6 @@ from faceveil.networks.layout import channels_last
 from faceveil.training import distributed, loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import GenderConfig
-
-RACES = ("White", "Black", "Asian", "Indian", "Others")
-"""UTKFace's names, in the order of the race classifier's outputs."""
 
 
 class _OneLogit(nn.Module):

@@ -7,7 +7,6 @@ races of which exactly one holds.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,38 +19,14 @@ from faceveil.data.packs import load_packs
 from faceveil.networks.editor import Editor
 from faceveil.networks.layout import channels_last
 from faceveil.networks.privacynet import Discriminator, Generator
+from faceveil.protectors.labels import names_of, one_hot, spans
 from faceveil.training import attributes, loop, wgan
 from faceveil.training.config import PrivacyNetConfig
 from faceveil.training.contact_sheet import write_png
 from faceveil.training.gender import as_batch
 from faceveil.training.gender_an import LabelledFaces
 from faceveil.training.matchers import load_matcher
-from faceveil.types import Float32Array, Uint8Array
-
-
-def names_of(groups: Sequence[str]) -> tuple[str, ...]:
-    """The labels of the groups, one after another: ``("Male", "A|B")`` -> Male, A, B."""
-    return tuple(name for group in groups for name in group.split("|"))
-
-
-def one_hot(p: Float32Array, groups: Sequence[str]) -> Float32Array:
-    """Labels from probabilities: above a half, or the likeliest of a group's alternatives.
-
-    Args:
-        p: (N, L) probabilities.
-        groups: whose labels the columns are.
-
-    Returns:
-        (N, L) of 0 and 1.
-    """
-    labels, start = np.zeros_like(p), 0
-    for group in groups:
-        width = len(group.split("|"))
-        part = p[:, start : start + width]
-        chosen = part > 0.5 if width == 1 else np.eye(width)[part.argmax(axis=1)]
-        labels[:, start : start + width] = chosen
-        start += width
-    return labels
+from faceveil.types import Uint8Array
 
 
 def build(config: PrivacyNetConfig) -> Editor:
@@ -169,16 +144,14 @@ def edits(
     image = as_batch(faces.images, shown, config.frame).to(device)
     source = torch.from_numpy(faces.labels[: len(image)]).to(device)
     editor.eval()
-    rows, start = [image], 0
+    rows = [image]
     with torch.no_grad():
-        for group in config.groups:
-            width = len(group.split("|"))
+        for start, width in spans(config.groups):
             for k in range(start, start + width):
                 target = source.clone()
                 target[:, start : start + width] = 0
                 target[:, k] = 1 - source[:, k] if width == 1 else 1
                 rows.append(editor(image, target, source))
-            start += width
     editor.train()
     grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
     grid = F.hardtanh(grid.float(), 0, 1).permute(1, 2, 0).cpu()

@@ -6,35 +6,24 @@ Measured results that need judges are added to the card by ``benchmarks/judge_ta
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from faceveil.errors import OptionError
+from faceveil.training import shipped
+from faceveil.training.config import load_config
+from faceveil.training.export import write_card
 
-from faceveil.data.packs import load_packs
-from faceveil.networks.face_resnet import FaceResNet
-from faceveil.networks.gender_cnn import GenderProbability
-from faceveil.networks.prototypes import mean_faces
-from faceveil.training import checkpoint, gender, san
-from faceveil.training.config import GenderConfig, MatcherConfig, SANConfig, load_config
-from faceveil.training.export import export_onnx, write_card
-from faceveil.training.matchers import ARCFACE_SIDE
-
-
-class _Normalised(nn.Module):
-    """Embeddings of unit length."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        return F.normalize(self.network(image), dim=1)
+_SHIP: dict[str, Callable[[Any, Path, Path, Path], shipped.Card]] = {
+    "san": shipped.ship_san,
+    "gender-an": shipped.ship_editor,
+    "privacynet": shipped.ship_editor,
+    "attributes": shipped.ship_attributes,
+    "gender": shipped.ship_gender,
+    "matcher": shipped.ship_matcher,
+}
 
 
 def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | None = None) -> Path:
@@ -49,75 +38,26 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
 
     Returns:
         The ONNX file.
+
+    Raises:
+        OptionError: if runs of that kind are not shipped.
     """
     config = load_config(recipe)
+    if config.kind not in _SHIP:
+        raise OptionError(f"{recipe}: kind {config.kind!r}; expected one of {', '.join(_SHIP)}")
     run = runs / config.name
     target = weights / f"{name or config.name.replace('-', '_')}.onnx"
     measured = json.loads((run / "measured.json").read_text())
-    checkpoint_file = run / "checkpoint.safetensors"
-    card: dict[str, Any]
-    if isinstance(config, SANConfig):
-        pack = load_packs([data / n for n in config.data])
-        model = san.build(config, mean_faces(pack))
-        checkpoint.load(checkpoint_file, {"san": model})
-        side = config.frame
-        faces, ones = torch.rand(2, 1, side, side), torch.ones(2)
-        theta = torch.eye(2, 3).repeat(2, 1, 1)
-        example = {"image": faces, "male": ones, "target": 0 * ones, "theta": theta}
-        export_onnx(model, example, "output", target, half=True)
-        # For training on from the shipped weights; the anchor is the start's, see the recipe.
-        own = {k: v.contiguous() for k, v in model.state_dict().items() if "anchor" not in k}
-        save_file(own, target.with_suffix(".safetensors"))
-        target.with_suffix(".safetensors").chmod(0o644)
-        card = {
-            "kind": "protector",
-            "title": "Semi-adversarial autoencoder (SAN, ICB 2018)",
-            "frame_px": side,
-            "smoothing_px": config.smoothing,
-            "gain": config.gain,
-            "safetensors_sha256": hashlib.sha256(
-                target.with_suffix(".safetensors").read_bytes()
-            ).hexdigest(),
-            "male_share": round(float(pack.male.mean()), 4),
-            "parameters": sum(p.numel() for p in model.parameters()),
-        }
-    elif isinstance(config, GenderConfig):
-        network = gender.build(config)
-        checkpoint.load(checkpoint_file, {"network": network})
-        channels = 1 if config.grey else 3
-        example = {"image": torch.rand(2, channels, config.frame, config.frame)}
-        export_onnx(GenderProbability(network), example, "p_male", target)
-        card = {
-            "kind": "gender",
-            "title": "Gender classifier, P(male)",
-            "frame_px": config.frame,
-            "input": {"channels": "gray" if config.grey else "rgb", "scale": "0 to 1"},
-            "measured": {config.validation: measured},
-        }
-    else:
-        assert isinstance(config, MatcherConfig)
-        width = _output_width(checkpoint_file)
-        network = FaceResNet(width, config.widths, config.blocks)
-        checkpoint.load(checkpoint_file, {"network": network})
-        example = {"image": torch.rand(2, 3, ARCFACE_SIDE, ARCFACE_SIDE)}
-        export_onnx(_Normalised(network), example, "embedding", target)
-        card = {
-            "kind": "matcher",
-            "title": f"Face matcher distilled from {Path(config.teacher).stem}",
-            "frame_px": ARCFACE_SIDE,
-            "input": {"channels": "rgb", "scale": "0 to 1", "frame": "ArcFace 112"},
-            "thresholds": {f: measured[f"student_threshold@{f}"] for f in ("0.01", "0.001")},
-            "measured": {config.validation: measured},
-        }
+    card = _SHIP[config.kind](config, run, target, data)
+    if config.kind == "matcher":
+        fmrs = ("0.01", "0.001")
+        card["thresholds"] = {f: measured[f"student_threshold@{f}"] for f in fmrs}
+    if config.kind in ("gender", "matcher"):
+        card["measured"] = {config.validation: measured}
+    elif config.kind == "attributes":
+        card["measured"] = {"held-out people of the training packs": measured}
     write_card(target, config, card, data)
     return target
-
-
-def _output_width(path: Path) -> int:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        return int(file.get_slice("network.output.bias").get_shape()[0])
 
 
 def main() -> None:

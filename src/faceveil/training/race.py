@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from faceveil.data.attributes import RACES
 from faceveil.data.packs import Pack, load_packs
 from faceveil.errors import OptionError
 from faceveil.networks.face_resnet import FaceResNet
@@ -23,7 +24,7 @@ from faceveil.networks.layout import channels_last
 from faceveil.training import loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import RaceConfig
-from faceveil.training.gender import RACES, as_batch
+from faceveil.training.gender import as_batch
 
 FRAME = 112
 

@@ -120,7 +120,9 @@ def _view(image: Tensor, generator: torch.Generator) -> Tensor:
     weights = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     luma = (image * weights).sum(dim=1, keepdim=True).expand_as(image)
     image = torch.where(grey, luma, image * tint.to(image.device, image.dtype))
-    return random_view(image, generator, degrees=8, scale=0.1, shift=0.05, tone=0.15)
+    view = random_view(image, generator, degrees=8, scale=0.1, shift=0.05, tone=0.15)
+    # Convolutions of 16 bits run backward several times slower in the other layout.
+    return view.contiguous(memory_format=torch.channels_last)
 
 
 def step_decay(step: int, steps: int, peak: float, share: float = 0.8) -> float:
