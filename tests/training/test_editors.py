@@ -9,6 +9,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pa = pytest.importorskip("pyarrow", reason="needs the train extra")
 import pyarrow.parquet as pq  # noqa: E402
+from safetensors import safe_open  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
 
 from faceveil.errors import ModelError, OptionError  # noqa: E402
 from faceveil.protectors.registry import MethodOptions, build_crop_protector  # noqa: E402
@@ -210,6 +212,32 @@ def test_privacynet_from_recipe_to_protector(place):
     ]
     assert not np.allclose(outs[0], outs[1])
     assert not np.allclose(outs[1], outs[2])
+
+
+def test_a_held_out_classifier_chooses_the_checkpoint(place):
+    """Of the steps measured, the one nearest to a coin's accuracy is kept, and published."""
+    runs = place / "runs"
+    gender = (
+        'kind = "gender"\ndata = ["pack.parquet"]\nvalidation = "pack.parquet"\nframe = 64\n'
+        "widths = [8, 8]\nbatch = 4\nsteps = 2\n"
+    )
+    run_recipe(write(place, "aux", gender), place, place, runs, "cpu")
+    more = 'held_out = "aux"\nguides = ["aux"]\nvalidation = "pack.parquet"\n'
+    path = gender_an_recipe(place, "chosen", more)
+    path.write_text(path.read_text().replace("sheet_every = 5", "sheet_every = 2"))
+    measured = run_recipe(path, place, place, runs, "cpu")
+    assert "G_guide" in measured
+    lines = (runs / "chosen" / "accuracy.csv").read_text().split()
+    assert lines[0] == "step,accuracy"
+    steps, values = zip(*(line.split(",") for line in lines[1:]), strict=True)
+    assert steps == ("2", "4", "5")
+    best = min(range(3), key=lambda i: abs(float(values[i]) - 0.5))
+    with safe_open(runs / "chosen" / "best.safetensors", framework="pt") as file:
+        assert file.metadata() == {"step": steps[best]}
+    onnx = publish(path, runs, place, place / "weights")
+    kept = load_file(onnx.with_suffix(".safetensors"))
+    chosen = load_file(runs / "chosen" / "best.safetensors")
+    assert all(torch.equal(kept[k], chosen[f"editor.{k}"]) for k in kept)
 
 
 def test_what_cannot_be_hidden_is_refused(place):

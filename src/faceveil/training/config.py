@@ -169,6 +169,11 @@ class GenderANConfig:
     lambda_3: float = 100.0  # reconstruction
     lambda_4: float = 100.0  # matcher
     lambda_gp: float = 10.0  # STGAN
+    guides: tuple[str, ...] = ()  # runs of gender classifiers that G must convince too; ours
+    lambda_guides: float = 10.0  # of their cross-entropy; ours
+    held_out: str = ""  # run of a gender classifier, no guide: chooses the checkpoint, Fig. 7
+    validation: str = "celeba128-val.parquet"  # faces that it is asked about
+    start: str = ""  # run whose networks this one starts from
     critic_steps: int = 5  # STGAN: D's steps for each of G's
     match_share: float = 1.0  # share of a batch that the matcher reads; below 1: ours, for speed
     batch: int = 16  # section IV-A
@@ -202,6 +207,8 @@ class PrivacyNetConfig:
     lambda_rec: float = 10.0  # StarGAN: L1 of the way there and back
     lambda_m: float = 10.0  # the paper's cannot be verified; research 2.4 suggests 1 to 10
     lambda_gp: float = 10.0  # StarGAN
+    held_out: str = ""  # run of a gender classifier, which chooses the checkpoint
+    validation: str = "celeba128-val.parquet"  # faces that it is asked about
     critic_steps: int = 5  # StarGAN
     match_share: float = 1.0
     batch: int = 16  # StarGAN

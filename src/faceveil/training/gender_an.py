@@ -3,58 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.optim import Adam
 
-from faceveil.data.packs import load_packs
 from faceveil.networks.editor import Editor
 from faceveil.networks.gender_an import Discriminator, Generator
 from faceveil.networks.layout import channels_last
-from faceveil.training import attributes, distributed, loop, wgan
+from faceveil.training import checkpoint, loop, wgan
+from faceveil.training.augment import random_view
+from faceveil.training.chosen import HeldOut
 from faceveil.training.config import GenderANConfig
-from faceveil.training.contact_sheet import write_png
-from faceveil.training.gender import as_batch
+from faceveil.training.labelled_faces import load_labelled, write_sheet
 from faceveil.training.matchers import load_matcher
-from faceveil.types import Float32Array, Uint8Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelledFaces:
-    """A training set in memory.
-
-    Attributes:
-        images: (N, S, S, 3) uint8 RGB.
-        labels: (N, A) float32, 0 or 1.
-    """
-
-    images: Uint8Array
-    labels: Float32Array
-
-    def draw(
-        self, batch: int, frame: int, generator: torch.Generator, device: str
-    ) -> tuple[Tensor, Tensor]:
-        """A random batch, half of it mirrored: (B, 3, frame, frame) in [0, 1], (B, A)."""
-        count = distributed.share(batch)
-        rows = torch.randint(len(self.images), (count,), generator=generator)
-        image = as_batch(self.images, rows, frame)
-        mirrored = torch.rand(count, 1, 1, 1, generator=generator) < 0.5
-        image = torch.where(mirrored, image.flip(3), image)
-        return image.to(device), torch.from_numpy(self.labels)[rows].to(device)
-
-
-def load_labelled(
-    paths: tuple[str, ...], data: Path, run: Path, wanted: tuple[str, ...]
-) -> LabelledFaces:
-    """The packs with the labels that a finished attribute run gives them."""
-    labels = attributes.read_labels(run, paths, wanted)
-    images = load_packs([data / name for name in paths]).images
-    return LabelledFaces(images, (labels > 0.5).astype(np.float32))
+from faceveil.training.san import load_classifier
 
 
 def build(config: GenderANConfig) -> Editor:
@@ -71,12 +37,19 @@ class Objective:
         editor: the generator.
         critic: the discriminator; L_G sees it frozen.
         matcher: frozen; faces (N, 3, S, S) in [0, 1] -> descriptors (N, D).
+        guides: frozen gender classifiers of grey faces with their frames; each step asks one.
     """
 
     def __init__(
-        self, config: GenderANConfig, editor: Editor, critic: Discriminator, matcher: nn.Module
+        self,
+        config: GenderANConfig,
+        editor: Editor,
+        critic: Discriminator,
+        matcher: nn.Module,
+        guides: Sequence[tuple[nn.Module, int]] = (),
     ) -> None:
         self.config, self.editor, self.critic, self.matcher = config, editor, critic, matcher
+        self.guides = guides
 
     def __call__(
         self, step: int, image: Tensor, source: Tensor, generator: torch.Generator
@@ -112,7 +85,21 @@ class Objective:
             terms["G_fm"] = wgan.matcher_term(self.matcher, image, made, c.match_share)
             loss = loss + terms["G_adv"] + c.lambda_2 * terms["G_att"]
             loss = loss + c.lambda_3 * terms["G_rec"] + c.lambda_4 * terms["G_fm"]
+            if self.guides:
+                wanted = target[:, c.attributes.index("Male")]
+                terms["G_guide"] = self._guide(made, wanted, generator)
+                loss = loss + c.lambda_guides * terms["G_guide"]
         return loss, {k: float(v.detach()) for k, v in terms.items()}
+
+    def _guide(self, made: Tensor, male: Tensor, generator: torch.Generator) -> Tensor:
+        """Cross-entropy of one guide, drawn at random, on random grey views: ours."""
+        which = int(torch.randint(len(self.guides), (1,), generator=generator))
+        network, frame = self.guides[which]
+        weights = made.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+        view = random_view((made * weights).sum(dim=1, keepdim=True), generator, size=frame)
+        with torch.autocast(made.device.type, torch.bfloat16):
+            logit = network(view.contiguous(memory_format=torch.channels_last))
+        return F.binary_cross_entropy_with_logits(logit.float(), male)
 
 
 def train(
@@ -135,8 +122,12 @@ def train(
     editor = channels_last(build(config), device)
     critic = channels_last(Discriminator(config.frame, len(config.attributes)), device)
     matcher = load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device)
-    objective = Objective(config, editor, critic, matcher)
+    networks = [load_classifier(output.parent / name) for name in config.guides]
+    guides = [(channels_last(c, device), frame) for c, frame in networks]
+    objective = Objective(config, editor, critic, matcher, guides)
     modules: dict[str, nn.Module] = {"editor": editor, "critic": critic}
+    if config.start and not (output / "checkpoint.safetensors").is_file():
+        checkpoint.load(output.parent / config.start / "checkpoint.safetensors", modules)
     parameters = [p for m in modules.values() for p in m.parameters()]
 
     def step(number: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
@@ -144,8 +135,26 @@ def train(
         return objective(number, image, source, generator)
 
     def sheet(number: int) -> None:
-        picture = edits(editor, faces, config.frame, device)
-        write_png(picture, output / "sheets" / f"step-{number:07d}.png")
+        """Each attribute flipped, a row each."""
+        source = faces.shown(config.frame, device)[1]
+        none = torch.zeros_like(source)
+        flips = []
+        for k in range(source.shape[1]):
+            flips.append((none.clone(), none))
+            flips[-1][0][:, k] = 1 - 2 * source[:, k]
+        write_sheet(editor, faces.shown(config.frame, device)[0], flips, output, number)
+        if held_out is not None:
+            held_out(number, editor)
+
+    def flip(image: Tensor, male: Tensor) -> tuple[Tensor, Tensor]:
+        difference = torch.zeros(len(image), len(config.attributes), device=image.device)
+        difference[:, config.attributes.index("Male")] = 1 - 2 * male
+        return difference, torch.zeros_like(difference)
+
+    held_out = None
+    if config.held_out:
+        run, pack = output.parent / config.held_out, data / config.validation
+        held_out = HeldOut(run, pack, config.frame, flip, output, device)
 
     return loop.run(
         step,
@@ -159,24 +168,3 @@ def train(
         on_epoch=sheet,
         schedule=wgan.step_decay,
     )
-
-
-def edits(editor: Editor, faces: LabelledFaces, frame: int, device: str) -> Uint8Array:
-    """A sheet: faces, then each attribute of them flipped, a row each.
-
-    Returns:
-        (rows * frame, columns * frame, 3) uint8.
-    """
-    image = as_batch(faces.images, torch.arange(min(8, len(faces.images))), frame).to(device)
-    source = torch.from_numpy(faces.labels[: len(image)]).to(device)
-    editor.eval()
-    rows = [image]
-    with torch.no_grad():
-        for k in range(source.shape[1]):
-            difference = torch.zeros_like(source)
-            difference[:, k] = 1 - 2 * source[:, k]
-            rows.append(editor(image, difference, torch.zeros_like(difference)))
-    editor.train()
-    grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-    grid = F.hardtanh(grid.float(), 0, 1).permute(1, 2, 0).cpu()
-    return np.asarray(np.rint(grid.numpy() * 255), np.uint8)

@@ -9,24 +9,19 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 from torch.optim import Adam
 
-from faceveil.data.packs import load_packs
 from faceveil.networks.editor import Editor
 from faceveil.networks.layout import channels_last
 from faceveil.networks.privacynet import Discriminator, Generator
-from faceveil.protectors.labels import names_of, one_hot, spans
-from faceveil.training import attributes, loop, wgan
+from faceveil.protectors.labels import names_of, spans
+from faceveil.training import loop, wgan
+from faceveil.training.chosen import HeldOut
 from faceveil.training.config import PrivacyNetConfig
-from faceveil.training.contact_sheet import write_png
-from faceveil.training.gender import as_batch
-from faceveil.training.gender_an import LabelledFaces
+from faceveil.training.labelled_faces import load_labelled, write_sheet
 from faceveil.training.matchers import load_matcher
-from faceveil.types import Uint8Array
 
 
 def build(config: PrivacyNetConfig) -> Editor:
@@ -97,13 +92,11 @@ def train(
         Mean of the last training terms, for the record; judges measure elsewhere.
     """
     torch.manual_seed(config.seed)
-    names = names_of(config.groups)
-    p = attributes.read_labels(output.parent / config.labels, config.data, names)
-    images = load_packs([data / name for name in config.data]).images
-    faces = LabelledFaces(images, one_hot(p, config.groups))
+    labels = len(names_of(config.groups))
+    faces = load_labelled(config.data, data, output.parent / config.labels, config.groups)
     editor = channels_last(build(config), device)
     critic = channels_last(
-        Discriminator(config.frame, len(names), config.critic_width, config.critic_layers), device
+        Discriminator(config.frame, labels, config.critic_width, config.critic_layers), device
     )
     matcher = load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device)
     objective = Objective(config, editor, critic, matcher)
@@ -115,8 +108,33 @@ def train(
         return objective(number, image, source, generator)
 
     def sheet(number: int) -> None:
-        picture = edits(editor, faces, config, device)
-        write_png(picture, output / "sheets" / f"step-{number:07d}.png")
+        """Each label given to the faces in its group, a row each."""
+        image, source = faces.shown(config.frame, device)
+        edits = []
+        for start, width in spans(config.groups):
+            for k in range(start, start + width):
+                target = source.clone()
+                target[:, start : start + width] = 0
+                target[:, k] = 1 - source[:, k] if width == 1 else 1
+                edits.append((target, source))
+        write_sheet(editor, image, edits, output, number)
+        if held_out is not None:
+            held_out(number, editor)
+
+    def flip(image: Tensor, male: Tensor) -> tuple[Tensor, Tensor]:
+        # Age and race as the average face of the training set has them, wanted and kept alike.
+        source = torch.from_numpy(faces.labels.mean(axis=0)).to(image.device)
+        kept = source.repeat(len(image), 1)
+        column = names_of(config.groups).index("Male")
+        kept[:, column] = male
+        target = kept.clone()
+        target[:, column] = 1 - male
+        return target, kept
+
+    held_out = None
+    if config.held_out:
+        run, pack = output.parent / config.held_out, data / config.validation
+        held_out = HeldOut(run, pack, config.frame, flip, output, device)
 
     return loop.run(
         step,
@@ -126,33 +144,7 @@ def train(
         steps=config.steps,
         peak=config.peak,
         seed=config.seed,
-        epoch=config.sheet_every or math.ceil(len(images) / config.batch),
+        epoch=config.sheet_every or math.ceil(len(faces.images) / config.batch),
         on_epoch=sheet,
         schedule=wgan.linear_decay,
     )
-
-
-def edits(
-    editor: Editor, faces: LabelledFaces, config: PrivacyNetConfig, device: str
-) -> Uint8Array:
-    """A sheet: faces, then each label given to them in its group, a row each.
-
-    Returns:
-        (rows * frame, columns * frame, 3) uint8.
-    """
-    shown = torch.arange(min(8, len(faces.images)))
-    image = as_batch(faces.images, shown, config.frame).to(device)
-    source = torch.from_numpy(faces.labels[: len(image)]).to(device)
-    editor.eval()
-    rows = [image]
-    with torch.no_grad():
-        for start, width in spans(config.groups):
-            for k in range(start, start + width):
-                target = source.clone()
-                target[:, start : start + width] = 0
-                target[:, k] = 1 - source[:, k] if width == 1 else 1
-                rows.append(editor(image, target, source))
-    editor.train()
-    grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-    grid = F.hardtanh(grid.float(), 0, 1).permute(1, 2, 0).cpu()
-    return np.asarray(np.rint(grid.numpy() * 255), np.uint8)

@@ -22,6 +22,7 @@ from faceveil.networks.gender_cnn import GenderProbability
 from faceveil.networks.prototypes import mean_faces
 from faceveil.protectors.labels import names_of
 from faceveil.training import attributes, checkpoint, gender, gender_an, privacynet, san
+from faceveil.training.chosen import BEST
 from faceveil.training.config import (
     AttributesConfig,
     GenderANConfig,
@@ -100,7 +101,8 @@ def ship_editor(
     else:
         title, groups, condition = "PrivacyNet (IEEE TIP 2020)", config.groups, "labels"
         editor = privacynet.build(config)
-    checkpoint.load(run / "checkpoint.safetensors", {"editor": editor})
+    best = run / BEST
+    checkpoint.load(best if best.is_file() else run / "checkpoint.safetensors", {"editor": editor})
     labels = len(names_of(groups))
     example = {
         "image": torch.rand(2, 3, config.frame, config.frame),
