@@ -8,9 +8,11 @@ from pathlib import Path
 
 from faceveil.errors import OptionError
 from faceveil.protectors.base import CropProtector
+from faceveil.protectors.cw import CWProtector
 from faceveil.protectors.ensemble import EnsembleProtector
 from faceveil.protectors.flowsan import DEFAULT_STAGES, FlowSANProtector
 from faceveil.protectors.obscure import Blur, Pixelate
+from faceveil.protectors.pgd import PGDProtector
 from faceveil.protectors.san import SANProtector
 from faceveil.runtime.session import WEIGHTS
 
@@ -47,10 +49,20 @@ def _flowsan(folder: Path, threads: int, options: MethodOptions) -> CropProtecto
     return FlowSANProtector(_series(folder, "flowsan", stages), threads)
 
 
+def _pgd(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return PGDProtector(_series(folder, "noise", None), threads=threads)
+
+
+def _cw(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return CWProtector(_series(folder, "noise", None), threads=threads)
+
+
 _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
     "blur": (lambda *_: Blur(), frozenset()),
+    "cw": (_cw, frozenset()),
     "ensemble": (_ensemble, frozenset({"stages", "combine"})),
     "flowsan": (_flowsan, frozenset({"stages"})),
+    "pgd": (_pgd, frozenset()),
     "pixelate": (lambda *_: Pixelate(), frozenset()),
     "san": (_san, frozenset()),
 }

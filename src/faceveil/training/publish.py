@@ -1,5 +1,7 @@
 """``python -m faceveil.training.publish RECIPE.toml``: a finished run becomes shipped weights.
 
+A gender classifier's run becomes P(male), or with ``--gradient`` its logit and what adversarial
+noise follows, the logit's gradient.
 Measured results that need judges are added to the card by ``benchmarks/judge_table.py``.
 """
 
@@ -17,8 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import load_packs
+from faceveil.errors import OptionError
 from faceveil.networks.face_resnet import FaceResNet
 from faceveil.networks.gender_cnn import GenderProbability
+from faceveil.networks.input_gradient import LogitAndGradient
 from faceveil.networks.prototypes import mean_faces
 from faceveil.training import checkpoint, gender, san
 from faceveil.training.config import GenderConfig, MatcherConfig, SANConfig, load_config
@@ -37,7 +41,15 @@ class _Normalised(nn.Module):
         return F.normalize(self.network(image), dim=1)
 
 
-def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | None = None) -> Path:
+def publish(
+    recipe: Path,
+    runs: Path,
+    data: Path,
+    weights: Path,
+    name: str | None = None,
+    *,
+    gradient: bool = False,
+) -> Path:
     """Export a finished run and write its card.
 
     Args:
@@ -46,9 +58,13 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
         data: folder of the packs; needed for the prototypes and class shares of a SAN.
         weights: folder to write to.
         name: name of the weights; the recipe's, with underscores, where None.
+        gradient: of a gender classifier, the logit and its gradient in place of P(male).
 
     Returns:
         The ONNX file.
+
+    Raises:
+        OptionError: if the gradient is asked of a network for which there is none.
     """
     config = load_config(recipe)
     run = runs / config.name
@@ -56,6 +72,8 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
     measured = json.loads((run / "measured.json").read_text())
     checkpoint_file = run / "checkpoint.safetensors"
     card: dict[str, Any]
+    if gradient and not (isinstance(config, GenderConfig) and config.network == "paper"):
+        raise OptionError(f"{recipe}: has no gradient; expected a gender recipe of SAN's network")
     if isinstance(config, SANConfig):
         pack = load_packs([data / n for n in config.data])
         model = san.build(config, mean_faces(pack))
@@ -86,10 +104,15 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
         checkpoint.load(checkpoint_file, {"network": network})
         channels = 1 if config.grey else 3
         example = {"image": torch.rand(2, channels, config.frame, config.frame)}
-        export_onnx(GenderProbability(network), example, "p_male", target)
+        if gradient:
+            outputs = ("logit", "gradient")
+            export_onnx(LogitAndGradient(network), example, outputs, target, half=True)
+        else:
+            export_onnx(GenderProbability(network), example, "p_male", target)
         card = {
-            "kind": "gender",
-            "title": "Gender classifier, P(male)",
+            "kind": "gradient" if gradient else "gender",
+            "title": "Gender classifier, "
+            + ("logit of P(male) and its gradient" if gradient else "P(male)"),
             "frame_px": config.frame,
             "input": {"channels": "gray" if config.grey else "rgb", "scale": "0 to 1"},
             "measured": {config.validation: measured},
@@ -128,8 +151,9 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--weights", type=Path, default=Path("src/faceveil/weights"))
     parser.add_argument("--name")
+    parser.add_argument("--gradient", action="store_true", help="for the protectors pgd and cw")
     a = parser.parse_args()
-    print(publish(a.recipe, a.runs, a.data, a.weights, a.name))
+    print(publish(a.recipe, a.runs, a.data, a.weights, a.name, gradient=a.gradient))
 
 
 if __name__ == "__main__":
