@@ -85,6 +85,24 @@ def test_gender_from_recipe_to_onnx(tmp_path, data, models):
         np.testing.assert_allclose(out, torch.sigmoid(network.eval()(x)), atol=1e-5)
 
 
+def test_gender_gradient_from_recipe_to_noise(tmp_path, data, models):
+    from faceveil.protectors.registry import build_crop_protector
+
+    path = small_gender(tmp_path)
+    runs, weights = tmp_path / "runs", tmp_path / "weights"
+    run_recipe(path, data, models, runs, "cpu")
+    onnx = publish(path, runs, data, weights, "noise_1", gradient=True)
+    assert json.loads(onnx.with_suffix(".json").read_text())["kind"] == "gradient"
+    luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32)
+    sides = np.array([1, 0], np.float32)
+    protector = build_crop_protector("pgd", weights=weights, threads=1)
+    out = protector.protect(luma, sides, 1 - sides, None)
+    assert 0 < np.abs(out - luma).max() <= 8 / 255 + 1e-6
+    other = recipe(tmp_path, "aux", 'kind = "gender"\nnetwork = "keras"\n')
+    with pytest.raises(OptionError, match="has no gradient"):
+        publish(other, runs, data, weights, gradient=True)
+
+
 def test_san_from_recipe_to_onnx_and_protector(tmp_path, data, models):
     from faceveil.protectors.san import SANProtector
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from faceveil.errors import OptionError
 from faceveil.protectors.base import CropProtector
+from faceveil.protectors.cw import CWProtector
 from faceveil.protectors.editor import HIDE, EditorProtector
 from faceveil.protectors.ensemble import EnsembleProtector
 from faceveil.protectors.flowsan import DEFAULT_STAGES, FlowSANProtector
 from faceveil.protectors.obscure import BlackBox, Blur, Pixelate
+from faceveil.protectors.pgd import PGDProtector
 from faceveil.protectors.san import SANProtector
 from faceveil.runtime.session import WEIGHTS
 
@@ -57,12 +59,22 @@ def _editor(name: str) -> Builder:
     return build
 
 
+def _pgd(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return PGDProtector(_series(folder, "noise", None), threads=threads)
+
+
+def _cw(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return CWProtector(_series(folder, "noise", None), threads=threads)
+
+
 _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
     "black-box": (lambda *_: BlackBox(), frozenset()),
     "blur": (lambda *_: Blur(), frozenset()),
+    "cw": (_cw, frozenset()),
     "ensemble": (_ensemble, frozenset({"stages", "combine"})),
     "flowsan": (_flowsan, frozenset({"stages"})),
     "gender-an": (_editor("gender_an"), frozenset({"hide"})),
+    "pgd": (_pgd, frozenset()),
     "pixelate": (lambda *_: Pixelate(), frozenset()),
     "privacynet": (_editor("privacynet"), frozenset({"hide"})),
     "san": (_san, frozenset()),

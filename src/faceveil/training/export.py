@@ -29,7 +29,7 @@ TERMS = {
 def export_onnx(
     network: nn.Module,
     example: dict[str, Tensor],
-    output_name: str,
+    outputs: str | tuple[str, ...],
     path: Path,
     *,
     half: bool = False,
@@ -39,7 +39,7 @@ def export_onnx(
     Args:
         network: the network, in evaluation mode; its forward takes the example's values in order.
         example: inputs by name, with a batch of at least 2.
-        output_name: name of the one output.
+        outputs: name of the one output, or names of all.
         path: the ``.onnx`` file.
         half: keep large weights in 16 bits, half the size; they are widened when the file is
             loaded, so the arithmetic stays in 32 bits.
@@ -54,7 +54,7 @@ def export_onnx(
         tuple(example.values()),
         dynamo=True,
         input_names=list(example),
-        output_names=[output_name],
+        output_names=[outputs] if isinstance(outputs, str) else list(outputs),
         dynamic_shapes=tuple({0: batch} for _ in example),
         opset_version=18,
         verbose=False,

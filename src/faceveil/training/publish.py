@@ -22,11 +22,20 @@ _SHIP: dict[str, Callable[[Any, Path, Path, Path], shipped.Card]] = {
     "privacynet": shipped.ship_editor,
     "attributes": shipped.ship_attributes,
     "gender": shipped.ship_gender,
+    "gradient": shipped.ship_gradient,
     "matcher": shipped.ship_matcher,
 }
 
 
-def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | None = None) -> Path:
+def publish(
+    recipe: Path,
+    runs: Path,
+    data: Path,
+    weights: Path,
+    name: str | None = None,
+    *,
+    gradient: bool = False,
+) -> Path:
     """Export a finished run and write its card.
 
     Args:
@@ -35,20 +44,24 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
         data: folder of the packs; needed for the prototypes and class shares of a SAN.
         weights: folder to write to.
         name: name of the weights; the recipe's, with underscores, where None.
+        gradient: of a gender classifier, its logit and gradient for adversarial noise.
 
     Returns:
         The ONNX file.
 
     Raises:
-        OptionError: if runs of that kind are not shipped.
+        OptionError: if runs of that kind are not shipped, or have no written-out gradient.
     """
     config = load_config(recipe)
+    if gradient and not (config.kind == "gender" and config.network == "paper"):
+        raise OptionError(f"{recipe}: has no gradient; expected a gender recipe of SAN's network")
     if config.kind not in _SHIP:
         raise OptionError(f"{recipe}: kind {config.kind!r}; expected one of {', '.join(_SHIP)}")
     run = runs / config.name
     target = weights / f"{name or config.name.replace('-', '_')}.onnx"
     measured = json.loads((run / "measured.json").read_text())
-    card = _SHIP[config.kind](config, run, target, data)
+    ship = _SHIP["gradient" if gradient else config.kind]
+    card = ship(config, run, target, data)
     if config.kind == "matcher":
         fmrs = ("0.01", "0.001")
         card["thresholds"] = {f: measured[f"student_threshold@{f}"] for f in fmrs}
@@ -68,8 +81,9 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--weights", type=Path, default=Path("src/faceveil/weights"))
     parser.add_argument("--name")
+    parser.add_argument("--gradient", action="store_true", help="for the protectors pgd and cw")
     a = parser.parse_args()
-    print(publish(a.recipe, a.runs, a.data, a.weights, a.name))
+    print(publish(a.recipe, a.runs, a.data, a.weights, a.name, gradient=a.gradient))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from faceveil.data.packs import load_packs
 from faceveil.networks.editor import Editor
 from faceveil.networks.face_resnet import FaceResNet
 from faceveil.networks.gender_cnn import GenderProbability
+from faceveil.networks.input_gradient import LogitAndGradient
 from faceveil.networks.prototypes import mean_faces
 from faceveil.protectors.labels import names_of
 from faceveil.training import attributes, checkpoint, gender, gender_an, privacynet, san
@@ -154,6 +155,21 @@ def ship_gender(config: GenderConfig, run: Path, target: Path, _: Path) -> Card:
     return {
         "kind": "gender",
         "title": "Gender classifier, P(male)",
+        "frame_px": config.frame,
+        "input": {"channels": "gray" if config.grey else "rgb", "scale": "0 to 1"},
+    }
+
+
+def ship_gradient(config: GenderConfig, run: Path, target: Path, _: Path) -> Card:
+    """A gender classifier's logit and its gradient, for adversarial noise."""
+    network = gender.build(config)
+    checkpoint.load(run / "checkpoint.safetensors", {"network": network})
+    channels = 1 if config.grey else 3
+    example = {"image": torch.rand(2, channels, config.frame, config.frame)}
+    export_onnx(LogitAndGradient(network), example, ("logit", "gradient"), target, half=True)
+    return {
+        "kind": "gradient",
+        "title": "Gender classifier, logit of P(male) and its gradient",
         "frame_px": config.frame,
         "input": {"channels": "gray" if config.grey else "rgb", "scale": "0 to 1"},
     }
