@@ -10,6 +10,7 @@ from faceveil.errors import OptionError
 from faceveil.protectors.base import CropProtector
 from faceveil.protectors.ensemble import EnsembleProtector
 from faceveil.protectors.flowsan import DEFAULT_STAGES, FlowSANProtector
+from faceveil.protectors.mixing import MixingProtector
 from faceveil.protectors.obscure import Blur, Pixelate
 from faceveil.protectors.san import SANProtector
 from faceveil.runtime.session import WEIGHTS
@@ -47,10 +48,15 @@ def _flowsan(folder: Path, threads: int, options: MethodOptions) -> CropProtecto
     return FlowSANProtector(_series(folder, "flowsan", stages), threads)
 
 
+def _mixing(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return MixingProtector(folder / "landmarks.onnx", folder / "candidates.npz", threads=threads)
+
+
 _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
     "blur": (lambda *_: Blur(), frozenset()),
     "ensemble": (_ensemble, frozenset({"stages", "combine"})),
     "flowsan": (_flowsan, frozenset({"stages"})),
+    "mixing": (_mixing, frozenset()),
     "pixelate": (lambda *_: Pixelate(), frozenset()),
     "san": (_san, frozenset()),
 }

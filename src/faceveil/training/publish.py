@@ -17,12 +17,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import load_packs
+from faceveil.imaging.landmarks import INPUT, SIDE, SQUARE
 from faceveil.networks.face_resnet import FaceResNet
 from faceveil.networks.gender_cnn import GenderProbability
 from faceveil.networks.prototypes import mean_faces
 from faceveil.training import checkpoint, gender, san
-from faceveil.training.config import GenderConfig, MatcherConfig, SANConfig, load_config
+from faceveil.training.config import (
+    CandidateConfig,
+    GenderConfig,
+    LandmarkConfig,
+    MatcherConfig,
+    SANConfig,
+    load_config,
+)
 from faceveil.training.export import export_onnx, write_card
+from faceveil.training.landmarks import LandmarkNet
 from faceveil.training.matchers import ARCFACE_SIDE
 
 
@@ -93,6 +102,28 @@ def publish(recipe: Path, runs: Path, data: Path, weights: Path, name: str | Non
             "frame_px": config.frame,
             "input": {"channels": "gray" if config.grey else "rgb", "scale": "0 to 1"},
             "measured": {config.validation: measured},
+        }
+    elif isinstance(config, LandmarkConfig):
+        network = LandmarkNet(config)
+        checkpoint.load(checkpoint_file, {"network": network})
+        example = {"image": torch.rand(2, 3, INPUT, INPUT)}
+        export_onnx(network, example, "points", target, half=True)
+        card = {
+            "kind": "landmarks",
+            "title": f"68 face landmarks, distilled from {Path(config.teacher).stem} (MIT)",
+            "frame_px": INPUT,
+            "input": {"channels": "rgb", "scale": "0 to 1", "square": [*SQUARE, SIDE]},
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "measured": {config.validation: measured},
+        }
+    elif isinstance(config, CandidateConfig):
+        target = target.with_suffix(".npz")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((run / "candidates.npz").read_bytes())
+        card = {
+            "kind": "candidates",
+            "title": f"Average faces for face mixing, each of at least {config.least} photos",
+            "measured": {"faces averaged": measured},
         }
     else:
         assert isinstance(config, MatcherConfig)

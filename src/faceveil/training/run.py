@@ -15,8 +15,10 @@ from faceveil.data.packs import sha256_of
 from faceveil.errors import OptionError
 from faceveil.training import distributed
 from faceveil.training.config import (
+    CandidateConfig,
     Config,
     GenderConfig,
+    LandmarkConfig,
     MatcherConfig,
     RaceConfig,
     dump_config,
@@ -115,6 +117,14 @@ def _train(config: Config, data: Path, models: Path, output: Path, device: str) 
         from faceveil.training import matcher
 
         return matcher.train(config, data, models, output, device)
+    if isinstance(config, LandmarkConfig):
+        from faceveil.training import landmarks
+
+        return landmarks.train(config, data, models, output, device)
+    if isinstance(config, CandidateConfig):
+        from faceveil.training import candidates
+
+        return candidates.train(config, data, output, device)
     from faceveil.training import san
 
     return san.train(config, data, models, output, device)
