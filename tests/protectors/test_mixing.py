@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceveil.errors import ModelError, OptionError
-from faceveil.imaging.appearance import appearance
+from faceveil.imaging.appearance import appearance, light
 from faceveil.protectors.candidates import Candidates, load_candidates
 from faceveil.protectors.mixing import MixingProtector
 from faceveil.protectors.registry import MethodOptions, build_crop_protector, list_protectors
@@ -143,6 +143,29 @@ def test_appearance_is_colour_and_shape():
     assert np.linalg.norm(a - moved) == pytest.approx(1, abs=1e-3)
     lab = [cv2.cvtColor(np.full((1, 1, 3), v, np.float32), cv2.COLOR_RGB2Lab) for v in (0.5, 0.6)]
     assert np.linalg.norm(a - lighter) == pytest.approx(np.linalg.norm(lab[0] - lab[1]) / 10, 1e-3)
+
+
+def test_light_is_that_of_the_face():
+    face = np.zeros((224, 224, 3), np.float32)
+    face[..., 1] = np.linspace(0, 1, 224, dtype=np.float32)[None]
+    square = np.float32([[60, 60], [60, 160], [160, 60], [160, 160]] * 17)
+    values = 0.587 * np.linspace(0, 1, 224)[60:161]
+    assert light(face, square) == pytest.approx((values.mean(), values.std()), abs=1e-5)
+
+
+@pytest.mark.parametrize(("spread", "gain"), [(0.05, 1.0), (0.15, 1.5), (0.9, 2.0)])
+def test_candidates_take_the_faces_contrast_and_keep_their_colour(spread, gain):
+    """Two greys, 0.1 about their mean, with a little red: luma spreads, differences stay."""
+    face = np.full((224, 224, 3), 0.4, np.float32)
+    face[::2] = 0.6
+    face[..., 0] += 0.05
+    pool = Candidates.of(face[None], SHAPE[None], np.array([True]))
+    mean, own = pool.light[0]
+    assert own == pytest.approx(0.1, abs=1e-3)
+    out = pool.lit(0, spread)
+    np.testing.assert_allclose(out @ [0.299, 0.587, 0.114] - mean,
+                               gain * (face @ [0.299, 0.587, 0.114] - mean), atol=2e-3)  # fmt: skip
+    np.testing.assert_allclose(out[..., 0] - out[..., 1], 0.05, atol=1e-5)
 
 
 def test_by_name():

@@ -1,10 +1,14 @@
-"""How alike two faces look in skin colour and shape; what face mixing chooses its candidate by."""
+"""How alike two faces look: colour of the skin, shape, and light. For face mixing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from faceveil.imaging.crop import LUMA
 from faceveil.types import Float32Array
 
 COLOUR_UNIT = 10.0
@@ -27,12 +31,30 @@ def appearance(face: Float32Array, shape: Float32Array) -> Float32Array:
     Returns:
         (139,) float32: the median of skin in CIE Lab, then the points, both in the units above.
     """
-    mask = np.zeros(face.shape[:2], np.uint8)
-    inside = np.clip(shape, 0, len(mask) - 1)
-    for region in _SKIN:
-        hull = cv2.convexHull(np.rint(inside[list(region)]).astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, 1)
-    skin = np.clip(face[mask > 0], 0, 1).astype(np.float32)[None]
+    skin = np.clip(face[_inside(shape, _SKIN, len(face))], 0, 1).astype(np.float32)[None]
     colour = np.median(cv2.cvtColor(skin, cv2.COLOR_RGB2Lab)[0], axis=0) / COLOUR_UNIT
     points = shape.reshape(-1) / (SHAPE_UNIT * np.sqrt(len(shape)))
     return np.concatenate([colour, points]).astype(np.float32)
+
+
+def light(face: Float32Array, shape: Float32Array) -> tuple[float, float]:
+    """Mean and standard deviation of a face's luma, within the outline of its points.
+
+    Args:
+        face: (S, S, 3) RGB.
+        shape: (68, 2) points in pixels.
+
+    Returns:
+        Both in the units of ``face``.
+    """
+    luma = face[_inside(shape, (range(len(shape)),), len(face))] @ LUMA
+    return float(luma.mean()), float(luma.std())
+
+
+def _inside(shape: Float32Array, regions: Iterable[Sequence[int]], size: int) -> NDArray[np.bool_]:
+    """Which pixels lie within the convex hull of any region's points."""
+    mask = np.zeros((size, size), np.uint8)
+    points = np.rint(np.clip(shape, 0, size - 1)).astype(np.int32)
+    for region in regions:
+        cv2.fillConvexPoly(mask, cv2.convexHull(points[list(region)]), 1)
+    return mask > 0

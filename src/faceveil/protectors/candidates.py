@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import ModelError
-from faceveil.imaging.appearance import appearance
+from faceveil.imaging.appearance import appearance, light
 from faceveil.imaging.crop import LUMA
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.landmarks import POINTS
 from faceveil.runtime.session import read_card, verified_bytes
 from faceveil.types import Float32Array
+
+MOST_GAIN = 2.0
+"""Highest gain of a candidate's contrast: hard light on one cheek is no reason for more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,18 +32,22 @@ class Candidates:
         shapes: (K, 68, 2) float32 points in pixels of the crop.
         male: (K,) bool.
         looks: (K, 139) their :func:`faceveil.imaging.appearance.appearance`.
+        light: (K, 2) their :func:`faceveil.imaging.appearance.light`.
     """
 
     faces: Float32Array
     shapes: Float32Array
     male: NDArray[np.bool_]
     looks: Float32Array
+    light: Float32Array
 
     @classmethod
     def of(cls, faces: Float32Array, shapes: Float32Array, male: NDArray[np.bool_]) -> Candidates:
         """Candidates from faces and points."""
-        looks = np.stack([appearance(f, s) for f, s in zip(faces, shapes, strict=True)])
-        return cls(faces, shapes, male, looks)
+        pairs = list(zip(faces, shapes, strict=True))
+        looks = np.stack([appearance(f, s) for f, s in pairs])
+        lights = np.array([light(f, s) for f, s in pairs], np.float32)
+        return cls(faces, shapes, male, looks, lights)
 
     def grey(self) -> Candidates:
         """The same faces without colour."""
@@ -59,6 +66,24 @@ class Candidates:
         """
         distance = np.linalg.norm(self.looks - look, axis=1)
         return int(np.where(self.male == male, distance, np.inf).argmin())
+
+    def lit(self, row: int, spread: float) -> Float32Array:
+        """A candidate with the contrast of another face.
+
+        An average has less contrast than any photo of its people. Its luma is spread about the
+        mean, at most by ``MOST_GAIN`` and never narrowed; colour stays.
+
+        Args:
+            row: the candidate.
+            spread: standard deviation of the other face's luma.
+
+        Returns:
+            (224, 224, 3) in [0, 1].
+        """
+        face, (mean, own) = self.faces[row], self.light[row]
+        gain = np.float32(np.clip(spread / max(float(own), 1e-6), 1, MOST_GAIN))
+        spread_out = face + (gain - 1) * ((face @ LUMA) - mean)[..., None]
+        return np.asarray(np.clip(spread_out, 0, 1), np.float32)
 
 
 def load_candidates(path: Path) -> Candidates:
