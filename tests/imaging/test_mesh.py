@@ -110,6 +110,16 @@ def test_points_outside_and_twice_do_no_harm():
     np.testing.assert_allclose(out, image, atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [96, 128, 224])
+def test_any_shares_add_up_on_the_border(size):
+    """0.9 * 223 + 0.1 * 223 is more than 223 in floating point."""
+    image = np.zeros((size, size), np.float32)
+    shape = np.random.default_rng(0).uniform(10, 80, (9, 2))
+    for share in np.linspace(0.01, 0.5, 50):
+        shares = [1 - share, share / 2, share / 2]
+        assert not mesh.morph([image] * 3, [shape] * 3, shares).any()
+
+
 @pytest.mark.parametrize("bad", [np.zeros((3, 3)), np.full((4, 2), np.nan)])
 def test_bad_points(bad):
     with pytest.raises(OptionError, match="points"):

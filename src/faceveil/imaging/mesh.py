@@ -55,10 +55,11 @@ def delaunay(points: Float64Array, size: int) -> NDArray[np.int64]:
     Raises:
         OptionError: if a point lies outside the crop.
     """
-    if len(points) and not ((points >= 0) & (points <= size - 1)).all():
-        raise OptionError(f"points: got one outside the crop; expected 0 to {size - 1}")
-    # Thousandths of a pixel apart: OpenCV finds its vertices again by their float32 coordinates.
+    # Thousandths of a pixel: OpenCV's vertices are found again by their float32 coordinates, and a
+    # weighted mean of points on the border may lie beyond it by a rounding error.
     exact = np.round(points, 3).astype(np.float32)
+    if len(points) and not ((exact >= 0) & (exact <= size - 1)).all():
+        raise OptionError(f"points: got one outside the crop; expected 0 to {size - 1}")
     plane = cv2.Subdiv2D((-1, -1, size + 1, size + 1))
     row_of: dict[tuple[float, float], int] = {}
     for row, (x, y) in enumerate(exact.tolist()):
