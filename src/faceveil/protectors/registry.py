@@ -12,6 +12,7 @@ from faceveil.protectors.cw import CWProtector
 from faceveil.protectors.editor import HIDE, EditorProtector
 from faceveil.protectors.ensemble import EnsembleProtector
 from faceveil.protectors.flowsan import DEFAULT_STAGES, FlowSANProtector
+from faceveil.protectors.mixing import MixingProtector
 from faceveil.protectors.obscure import BlackBox, Blur, Pixelate
 from faceveil.protectors.pgd import PGDProtector
 from faceveil.protectors.san import SANProtector
@@ -67,6 +68,10 @@ def _cw(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
     return CWProtector(_series(folder, "noise", None), threads=threads)
 
 
+def _mixing(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return MixingProtector(folder / "landmarks.onnx", folder / "candidates.npz", threads=threads)
+
+
 _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
     "black-box": (lambda *_: BlackBox(), frozenset()),
     "blur": (lambda *_: Blur(), frozenset()),
@@ -74,6 +79,7 @@ _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
     "ensemble": (_ensemble, frozenset({"stages", "combine"})),
     "flowsan": (_flowsan, frozenset({"stages"})),
     "gender-an": (_editor("gender_an"), frozenset({"hide"})),
+    "mixing": (_mixing, frozenset()),
     "pgd": (_pgd, frozenset()),
     "pixelate": (lambda *_: Pixelate(), frozenset()),
     "privacynet": (_editor("privacynet"), frozenset({"hide"})),

@@ -4,227 +4,43 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from faceveil.errors import OptionError
+from faceveil.training.configs.classifiers import (
+    AttributesConfig,
+    GenderConfig,
+    MatcherConfig,
+    RaceConfig,
+)
+from faceveil.training.configs.editors import GenderANConfig, PrivacyNetConfig
+from faceveil.training.configs.mixing import CandidateConfig, LandmarkConfig
+from faceveil.training.configs.semi_adversarial import SANConfig
 
-
-@dataclass(frozen=True, slots=True)
-class GenderConfig:
-    """A gender classifier: SAN's auxiliary one, or the judge that comes with the package."""
-
-    name: str
-    kind: Literal["gender"] = "gender"
-    data: tuple[str, ...] = ()
-    validation: str = "celeba128-val.parquet"
-    network: Literal["paper", "official", "keras", "resnet"] = "paper"
-    norm: bool = True  # batch normalisation; ours, none of the three has it
-    widths: tuple[int, ...] = (32, 64, 128, 128, 256, 256)  # SAN Fig. 4 ends in 256; rest ours
-    frame: int = 128  # pixels; the paper's is 224, see design: a third of the arithmetic
-    grey: bool = True  # SAN works on luma
-    hidden: int = 256  # ours; the paper does not print it
-    dropout: float = 0.5  # SAN 2.2.3
-    degrees: float = 12.0  # rotation of the random views; ours
-    scale: float = 0.15  # log-scale of the random views; ours
-    shift: float = 0.06  # shift of the random views, of the side; ours
-    blur: float = 0.3  # ours
-    tone: float = 0.3  # ours
-    label_smoothing: float = 0.02  # ours: keeps the logits of the auxiliary network moderate
-    batch: int = 64
-    steps: int = 1500
-    peak: float = 2e-3  # AdamW, one cycle; research 7
-    resample: str = ""  # run of a race classifier; "" for no resampling. FlowSAN section 3
-    underrepresented: str = "Black"  # the race that is replicated; CelebA's rarest large group
-    parts: int = 5  # FlowSAN section 3: five training sets, disjoint subsets
-    part: int = 0  # which of them, from 0
-    replicate: int = 40  # FlowSAN section 3
-    seed: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class RaceConfig:
-    """A race classifier for resampling; trained on a pack that has race labels."""
-
-    name: str
-    kind: Literal["race"] = "race"
-    data: tuple[str, ...] = ()
-    label: tuple[str, ...] = ()  # packs to label
-    held_out: int = 1000  # images kept from training, to measure on
-    widths: tuple[int, ...] = (32, 48, 96, 128)
-    dropout: float = 0.3
-    tone: float = 0.25
-    batch: int = 60
-    steps: int = 900
-    peak: float = 2e-3
-    seed: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class AttributesConfig:
-    """An attribute classifier, which labels what a data set does not say."""
-
-    name: str
-    kind: Literal["attributes"] = "attributes"
-    data: tuple[str, ...] = ()
-    # Or CelebA's own list_attr_celeba.txt; "columns": age group and race of the packs themselves.
-    attributes: str = "celeba-attributes.csv"
-    label: tuple[str, ...] = ()  # packs to label
-    held_out: float = 0.2  # share of the listed people to measure on
-    gender_weight: float = 0.1  # of the faces of which only the gender is known; ours
-    widths: tuple[int, ...] = (32, 64, 128, 192)
-    dropout: float = 0.4
-    tone: float = 0.2
-    batch: int = 64
-    steps: int = 1500
-    peak: float = 2e-3
-    seed: int = 7
-
-
-@dataclass(frozen=True, slots=True)
-class MatcherConfig:
-    """The face matcher that comes with the package, distilled from a teacher."""
-
-    name: str
-    teacher: str
-    kind: Literal["matcher"] = "matcher"
-    data: tuple[str, ...] = ()
-    validation: str = "celeba128-val.parquet"
-    widths: tuple[int, ...] = (48, 64, 128, 192)
-    blocks: tuple[int, ...] = (1, 2, 2, 1)
-    mixing: float = 0.5  # share of each batch that is a blend of two faces; ours
-    batch: int = 64
-    steps: int = 5000
-    peak: float = 2e-3
-    seed: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class SANConfig:
-    """The semi-adversarial autoencoder."""
-
-    name: str
-    matcher: str
-    classifiers: tuple[str, ...]
-    kind: Literal["san"] = "san"
-    data: tuple[str, ...] = ()
-    validation: str = "celeba128-val.parquet"
-    matcher_range: tuple[float, ...] = (0.0, 255.0)  # what an ONNX matcher takes for black, white
-    frame: int = 128  # the paper's is 224
-    prototype_channels: int = 3  # RGB prototypes as in the paper; 1 for grey ones
-    prototype_scale: float = 1.0  # of the combiner's prototype weights; see networks/san.py
-    combiner_kernel: int = 1  # the authors' code
-    pretrain_loss: Literal["bce_sum", "bce_mean", "l1", "marino2019"] = (
-        "bce_mean"  # eq. (2), scaled by 1/pixels
-    )
-    pretrain_steps: int = 1500
-    pretrain_peak: float = 3e-3  # ours; the authors' code keeps one rate
-    dissimilarity: Literal["bce_sum", "bce_mean", "l1"] = "l1"  # the authors' code keeps L1
-    lambda_d: float = 1.0
-    lambda_d_opposite: float = 0.0  # L1 on the opposite output too; ours
-    lambda_g: float = 1.0
-    lambda_m: float = 8.0  # the authors' code
-    match_on: Literal["sm", "op", "mean"] = "mean"  # the authors' code; FlowSAN eq. (4): op
-    views: bool = True  # random views of the outputs before the classifiers; ours
-    same_share: float = 1.0  # share of a batch whose SM outputs the classifiers read; below 1: ours
-    match_share: float = 1.0  # share of a batch that the matcher reads; below 1: ours, for speed
-    match_views: bool = False  # small random views before the matcher, alike for both; ours
-    match_scale: float = 0.08  # log-scale of those views; ours
-    match_blur: float = 0.3  # their chance of a blur; ours
-    start: str = ""  # run whose SAN this one starts from, in place of pre-training
-    after: tuple[str, ...] = ()  # FlowSAN: runs of SAN_1 .. SAN_{i-1}, which transform the data
-    dissimilarity_to: Literal["original", "input", "none"] = "original"  # FlowSAN 3.2, scheme 3
-    anchored: bool = False  # the change counts from the pre-trained autoencoder's output; ours
-    network_smoothing: float = 0.0  # sigma of the change inside the network, px of 224; ours
-    crop: int = 0  # random shift of image and prototypes together, pixels of the frame
-    landmarks: float = 0.5  # share of a batch whose prototypes are warped to jittered landmarks
-    smoothing: float = 1.6  # sigma of the shipped change, px of 224; ours, chosen on celeba128-val
-    gain: float = 1.0  # factor of the shipped change after smoothing; ours, chosen likewise
-    batch: int = 24
-    steps: int = 2500
-    peak: float = 2e-3
-    seed: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class GenderANConfig:
-    """Gender-AN (IEEE IoT Journal 2022)."""
-
-    name: str
-    matcher: str
-    labels: str  # run of the attribute classifier that labels the packs
-    kind: Literal["gender-an"] = "gender-an"
-    data: tuple[str, ...] = ()
-    attributes: tuple[str, ...] = ("Male", "Attractive", "Heavy_Makeup", "Young")  # section IV-A
-    matcher_range: tuple[float, ...] = (0.0, 255.0)
-    frame: int = 128  # the paper's is 224
-    widths: tuple[int, ...] = (16, 32, 64, 128, 256)  # Tables I and II
-    stu_norm: bool = True  # research 2.5: the paper was very likely built on such a version
-    random_strength: bool = True  # research 2.5, likewise
-    anchored: bool = False  # output x + G(x, d) - G(x, 0); ours
-    views: bool = False  # random views before the attribute head; ours
-    lambda_1: float = 1.0  # section IV-A, D's attributes
-    lambda_2: float = 10.0  # G's attributes
-    lambda_3: float = 100.0  # reconstruction
-    lambda_4: float = 100.0  # matcher
-    lambda_gp: float = 10.0  # STGAN
-    guides: tuple[str, ...] = ()  # runs of gender classifiers that G must convince too; ours
-    lambda_guides: float = 10.0  # of their cross-entropy; ours
-    held_out: str = ""  # run of a gender classifier, no guide: chooses the checkpoint, Fig. 7
-    validation: str = "celeba128-val.parquet"  # faces that it is asked about
-    start: str = ""  # run whose networks this one starts from
-    critic_steps: int = 5  # STGAN: D's steps for each of G's
-    match_share: float = 1.0  # share of a batch that the matcher reads; below 1: ours, for speed
-    batch: int = 16  # section IV-A
-    steps: int = 1_000_000  # section IV-A
-    peak: float = 2e-4  # section IV-A; a tenth of it after 80 % of the steps
-    smoothing: float = 0.0  # sigma of the shipped change, px of 224; ours
-    gain: float = 1.0  # factor of the shipped change; ours
-    sheet_every: int = 0  # steps between contact sheets; 0 for one an epoch
-    seed: int = 8
-
-
-@dataclass(frozen=True, slots=True)
-class PrivacyNetConfig:
-    """PrivacyNet: StarGAN's networks and losses with a matcher."""
-
-    name: str
-    matcher: str
-    labels: str  # run of the attribute classifier that labels the packs
-    kind: Literal["privacynet"] = "privacynet"
-    data: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ("Male",)  # each a name, or names joined by "|": one of them holds
-    matcher_range: tuple[float, ...] = (0.0, 255.0)
-    frame: int = 128  # the paper's is 224
-    width: int = 64  # StarGAN
-    blocks: int = 6  # StarGAN
-    critic_width: int = 64  # StarGAN
-    critic_layers: int = 6  # StarGAN
-    anchored: bool = False  # output x + G(x, t) - G(x, s); ours
-    views: bool = False  # random views before the label head; ours
-    lambda_cls: float = 1.0  # StarGAN
-    lambda_rec: float = 10.0  # StarGAN: L1 of the way there and back
-    lambda_m: float = 10.0  # the paper's cannot be verified; research 2.4 suggests 1 to 10
-    lambda_gp: float = 10.0  # StarGAN
-    held_out: str = ""  # run of a gender classifier, which chooses the checkpoint
-    validation: str = "celeba128-val.parquet"  # faces that it is asked about
-    critic_steps: int = 5  # StarGAN
-    match_share: float = 1.0
-    batch: int = 16  # StarGAN
-    steps: int = 200_000  # StarGAN
-    peak: float = 1e-4  # StarGAN; falls linearly to 0 over the second half
-    smoothing: float = 0.0  # sigma of the shipped change, px of 224; ours
-    gain: float = 1.0  # factor of the shipped change; ours
-    sheet_every: int = 0
-    seed: int = 9
-
+__all__ = [
+    "AttributesConfig",
+    "CandidateConfig",
+    "Config",
+    "GenderANConfig",
+    "GenderConfig",
+    "LandmarkConfig",
+    "MatcherConfig",
+    "PrivacyNetConfig",
+    "RaceConfig",
+    "SANConfig",
+    "dump_config",
+    "load_config",
+]
 
 Config = (
     GenderConfig
     | RaceConfig
     | AttributesConfig
     | MatcherConfig
+    | LandmarkConfig
+    | CandidateConfig
     | SANConfig
     | GenderANConfig
     | PrivacyNetConfig
@@ -234,6 +50,8 @@ _KINDS: dict[str, type[Config]] = {
     "race": RaceConfig,
     "attributes": AttributesConfig,
     "matcher": MatcherConfig,
+    "landmarks": LandmarkConfig,
+    "candidates": CandidateConfig,
     "san": SANConfig,
     "gender-an": GenderANConfig,
     "privacynet": PrivacyNetConfig,

@@ -24,6 +24,8 @@ _SHIP: dict[str, Callable[[Any, Path, Path, Path], shipped.Card]] = {
     "gender": shipped.ship_gender,
     "gradient": shipped.ship_gradient,
     "matcher": shipped.ship_matcher,
+    "landmarks": shipped.ship_landmarks,
+    "candidates": shipped.ship_candidates,
 }
 
 
@@ -47,7 +49,7 @@ def publish(
         gradient: of a gender classifier, its logit and gradient for adversarial noise.
 
     Returns:
-        The ONNX file.
+        The file of weights, ONNX or (average faces) ``.npz``.
 
     Raises:
         OptionError: if runs of that kind are not shipped, or have no written-out gradient.
@@ -59,14 +61,18 @@ def publish(
         raise OptionError(f"{recipe}: kind {config.kind!r}; expected one of {', '.join(_SHIP)}")
     run = runs / config.name
     target = weights / f"{name or config.name.replace('-', '_')}.onnx"
+    if config.kind == "candidates":
+        target = target.with_suffix(".npz")
     measured = json.loads((run / "measured.json").read_text())
     ship = _SHIP["gradient" if gradient else config.kind]
     card = ship(config, run, target, data)
     if config.kind == "matcher":
         fmrs = ("0.01", "0.001")
         card["thresholds"] = {f: measured[f"student_threshold@{f}"] for f in fmrs}
-    if config.kind in ("gender", "matcher"):
+    if config.kind in ("gender", "matcher", "landmarks"):
         card["measured"] = {config.validation: measured}
+    elif config.kind == "candidates":
+        card["measured"] = {"faces averaged": measured}
     elif config.kind == "attributes":
         card["measured"] = {"held-out people of the training packs": measured}
     write_card(target, config, card, data)

@@ -16,9 +16,11 @@ from faceveil.errors import OptionError
 from faceveil.training import distributed
 from faceveil.training.config import (
     AttributesConfig,
+    CandidateConfig,
     Config,
     GenderANConfig,
     GenderConfig,
+    LandmarkConfig,
     MatcherConfig,
     PrivacyNetConfig,
     RaceConfig,
@@ -130,6 +132,14 @@ def _train(config: Config, data: Path, models: Path, output: Path, device: str) 
         from faceveil.training import privacynet
 
         return privacynet.train(config, data, models, output, device)
+    if isinstance(config, LandmarkConfig):
+        from faceveil.training import landmarks
+
+        return landmarks.train(config, data, models, output, device)
+    if isinstance(config, CandidateConfig):
+        from faceveil.training import candidates
+
+        return candidates.train(config, data, output, device)
     from faceveil.training import san
 
     return san.train(config, data, models, output, device)

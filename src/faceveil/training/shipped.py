@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import load_packs
+from faceveil.imaging.landmarks import INPUT, SIDE, SQUARE
 from faceveil.networks.editor import Editor
 from faceveil.networks.face_resnet import FaceResNet
 from faceveil.networks.gender_cnn import GenderProbability
@@ -26,13 +27,16 @@ from faceveil.training import attributes, checkpoint, gender, gender_an, privacy
 from faceveil.training.chosen import BEST
 from faceveil.training.config import (
     AttributesConfig,
+    CandidateConfig,
     GenderANConfig,
     GenderConfig,
+    LandmarkConfig,
     MatcherConfig,
     PrivacyNetConfig,
     SANConfig,
 )
 from faceveil.training.export import export_onnx
+from faceveil.training.landmarks import LandmarkNet
 from faceveil.training.matchers import ARCFACE_SIDE
 
 Card = dict[str, Any]
@@ -187,6 +191,31 @@ def ship_matcher(config: MatcherConfig, run: Path, target: Path, _: Path) -> Car
         "title": f"Face matcher distilled from {Path(config.teacher).stem}",
         "frame_px": ARCFACE_SIDE,
         "input": {"channels": "rgb", "scale": "0 to 1", "frame": "ArcFace 112"},
+    }
+
+
+def ship_landmarks(config: LandmarkConfig, run: Path, target: Path, _: Path) -> Card:
+    """The network that finds 68 landmarks."""
+    network = LandmarkNet(config)
+    checkpoint.load(run / "checkpoint.safetensors", {"network": network})
+    example = {"image": torch.rand(2, 3, INPUT, INPUT)}
+    export_onnx(network, example, "points", target, half=True)
+    return {
+        "kind": "landmarks",
+        "title": f"68 face landmarks, distilled from {Path(config.teacher).stem} (MIT)",
+        "frame_px": INPUT,
+        "input": {"channels": "rgb", "scale": "0 to 1", "square": [*SQUARE, SIDE]},
+        "parameters": sum(p.numel() for p in network.parameters()),
+    }
+
+
+def ship_candidates(config: CandidateConfig, run: Path, target: Path, _: Path) -> Card:
+    """The average faces that face mixing blends with."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes((run / "candidates.npz").read_bytes())
+    return {
+        "kind": "candidates",
+        "title": f"Average faces for face mixing, each of at least {config.least} photos",
     }
 
 

@@ -1,0 +1,1 @@
+"""One frozen dataclass for each kind of recipe, every value with its source."""
