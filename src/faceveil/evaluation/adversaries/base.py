@@ -77,8 +77,7 @@ class AttackResult:
     Attributes:
         adversary: its name.
         variant: which judge or classifier.
-        auc: area under the ROC curve; 0.5 is chance. Adversaries know their own sign, so below 0.5
-            they are wrong: only the flip adversary profits from that.
+        auc: area under the ROC curve; 0.5 is chance, and below it the opposite decisions are right.
         interval: bootstrap interval of the AUC over identities.
         eer: equal error rate.
     """
@@ -128,14 +127,14 @@ def attack(
 
 
 def strongest(results: Sequence[AttackResult]) -> AttackResult:
-    """The result with the highest AUC: the headline of a report.
+    """The result whose AUC is farthest from one half, on either side: the headline of a report.
 
     Raises:
         OptionError: if there is none.
     """
     if not results:
         raise OptionError("adversaries: got no result; expected one or more; name an adversary")
-    return max(results, key=lambda r: r.auc)
+    return max(results, key=lambda r: abs(r.auc - 0.5))
 
 
 def as_rgb(crops: Uint8Array) -> Uint8Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from faceveil.evaluation.headline import FLIPPED, strongest
 from faceveil.evaluation.rows import Row, chosen
 
 
@@ -30,6 +31,8 @@ def cell(row: Row | None) -> str:
     text = f"{row.value:.3f}"
     if row.low is not None and row.high is not None:
         text += f" ({row.low:.2f} to {row.high:.2f})"
+    if row.note == FLIPPED:
+        text += " flipped"
     return text
 
 
@@ -70,14 +73,14 @@ def adversary_table(rows: Sequence[Row]) -> Table | None:
     own = [r for r in rows if r.kind == "gender" and r.metric == "AUC" and r.group == "all"]
     if len({r.adversary for r in own}) < 2:
         return None
-    best: dict[tuple[str, str, str, str], Row] = {}
+    found: dict[tuple[str, str, str, str], list[Row]] = {}
     for r in own:
-        key = (r.data, r.mode, r.adversary, name(r))
-        if key not in best or (r.value or 0.0) > (best[key].value or 0.0):
-            best[key] = r
-    kept = list(best.values())
+        found.setdefault((r.data, r.mode, r.adversary, name(r)), []).append(r)
+    kept = [strongest(rows) or rows[0] for rows in found.values()]  # else a gap
     heads = [f"{r.adversary}, {r.data}, {r.mode}s" for r in kept]
-    return _crossed("Best variant of each adversary: AUC", "adversary", kept, heads)
+    return _crossed(
+        "Best variant of each adversary: the greater of AUC and 1 - AUC", "adversary", kept, heads
+    )
 
 
 def group_table(rows: Sequence[Row]) -> Table | None:
