@@ -40,6 +40,15 @@ def veil(crops, male):
     return np.clip(crops - level + 125, 0, 255).astype(np.uint8)
 
 
+SHADES = np.random.default_rng(11)
+
+
+def shade(crops, male):
+    """Draws anew each time: a random shade over the face's own."""
+    shift = SHADES.normal(0, 30, (len(crops), 1, 1))
+    return np.clip(crops + shift, 0, 255).astype(np.uint8)
+
+
 class Throws(BrightnessJudge):
     """Fails at the 37th face."""
 
@@ -165,6 +174,65 @@ def test_a_run_is_resumed_and_not_overwritten(place, monkeypatch, capsys):
     assert (place / "out" / "results.parquet").read_bytes() == first
 
 
+def adversary_rows(place):
+    rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
+    return {
+        (r["protector"], r["judge"]): r["value"]
+        for r in rows
+        if r["adversary"] == "averaging" and r["metric"] == "AUC"
+    }
+
+
+def test_who_draws_anew_is_asked_again_and_averaged(place):
+    path = write(place, "versions = 12", adversaries='["zero-effort", "averaging"]')
+    path.write_text(path.read_text().replace(":veil", ":shade"))
+    assert evaluate(place) == 0
+    found = adversary_rows(place)
+    variants = ("scores/brightness", "pictures/brightness")
+    assert set(found) == {("veil", v) for v in variants}  # the others give the same each time
+    single = lines(place)["veil"]["zero-effort AUC"]
+    assert min(found.values()) > single + 0.05
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        'method = "ensemble"\ncombine = "gibbs"\nstages = 3',
+        'method = "san"\ntarget = "random"',
+    ],
+)
+def test_gibbs_and_random_targets_give_several_answers(place, entry):
+    (place / "e.toml").write_text(
+        'title = "T"\ndata = "."\nadversaries = ["averaging"]\nfmrs = [0.1]\nrepeats = 20\n'
+        f'versions = 3\n[[protector]]\n{entry}\nname = "stochastic"\n'
+        '[[protector]]\nmethod = "san"\n[[set]]\npath = "test.parquet"\nlimit = 24\n'
+    )
+    evaluate(place)
+    assert {p for p, _ in adversary_rows(place)} == {"stochastic"}
+
+
+def test_photos_are_protected_again_too(portrait, tmp_path):
+    """Another seed, another target: the crops of one photo differ, those of another seed too."""
+    from faceveil.evaluation.config import ProtectorSpec
+    from faceveil.evaluation.faces import FaceSet
+    from faceveil.evaluation.photos import PhotoSet, crop_of
+    from faceveil.evaluation.protecting import redraw_photos
+    from faceveil.imaging.detect import CenterFace
+
+    cv2.imwrite(str(tmp_path / "p.png"), portrait[..., ::-1])
+    detector = CenterFace()
+    face = detector.detect(portrait)[0]
+    one = np.zeros(1, np.int64)
+    crops = crop_of(portrait, face)[None]
+    photos = PhotoSet(
+        FaceSet("p", crops, one.astype(np.uint8), one, {}), (tmp_path / "p.png",), (face,), 0
+    )
+    redraw = redraw_photos(photos, ProtectorSpec("san", target="random"), 1.0, detector, 1)
+    drawn = [redraw(one, seed) for seed in range(6)]
+    assert len({d.tobytes() for d in drawn}) == 2  # towards male or female
+    assert np.array_equal(drawn[0], redraw(one, 0))
+
+
 @pytest.mark.parametrize(
     ("judge", "why"), [(Throws, "threw at face 37"), (NotANumber, "not finite")]
 )
@@ -200,6 +268,7 @@ def test_too_few_pairs_is_a_gap_that_names_the_number(place, capsys):
         (lambda t: t + 'mode = "video"\n', "crop, photo"),
         (lambda t: t.split("[[set]]")[0], "one [[set]]"),
         (lambda t: t + "x = = 1\n", "expected TOML"),
+        (lambda t: t.replace("repeats = 40", "repeats = 40\nversions = 1"), "versions 1"),
         (lambda t: t.replace('name = "veil"', "strengths = [2.0]"), "strength 2.0"),
     ],
 )

@@ -77,6 +77,8 @@ class EvaluationConfig:
         attacker_limit: about this many of them.
         fmrs: false match rates of the matchers' figures.
         repeats: of the bootstrap.
+        versions: protected versions of each face that ``averaging`` has, of protectors that draw
+            anew with each seed (``combine = "gibbs"``, ``target = "random"``); 2 to 257.
         seed: decides everything random.
     """
 
@@ -91,6 +93,7 @@ class EvaluationConfig:
     attacker_limit: int | None = 1000
     fmrs: tuple[float, ...] = (0.01, 0.001)
     repeats: int = 500
+    versions: int = 8
     seed: int = 0
 
 
@@ -151,6 +154,8 @@ def _check(config: EvaluationConfig, path: Path) -> None:
     needy = sorted(_NEED_OWN_FACES & set(config.adversaries))
     if needy and not config.attacker:
         raise OptionError(f"{path}: {needy[0]} needs faces of its own; name a pack as 'attacker'")
+    if not 2 <= config.versions <= 257:
+        raise OptionError(f"{path}: versions {config.versions}; expected 2 to 257")
     bad = next((s for p in config.protectors for s in p.strengths if not 0 <= s <= 1), None)
     if bad is not None:
         raise OptionError(f"{path}: strength {bad}; expected 0 to 1")

@@ -41,6 +41,14 @@ class PhotoSet:
     found: tuple[Face, ...]
     without: int
 
+    def take(self, rows: NDArray[np.int64]) -> PhotoSet:
+        """Some of the photos, by their (K,) rows."""
+        f = self.faces
+        groups = {name: labels[rows] for name, labels in f.groups.items()}
+        faces = FaceSet(f.name, f.crops[rows], f.male[rows], f.identity[rows], groups)
+        paths, found = (tuple(x[i] for i in rows) for x in (self.paths, self.found))
+        return PhotoSet(faces, paths, found, self.without)
+
 
 def load_photos(data: Path, spec: SetSpec, detector: Detector, seed: int) -> PhotoSet:
     """A set from a folder of photos, with its CSV (``file``, ``gender``, ``identity``) beside it.
@@ -70,7 +78,12 @@ def load_photos(data: Path, spec: SetSpec, detector: Detector, seed: int) -> Pho
 
 
 def protected_crops(
-    photos: PhotoSet, protector: Protector, detector: Detector, target: Target, strength: float
+    photos: PhotoSet,
+    protector: Protector,
+    detector: Detector,
+    target: Target,
+    strength: float,
+    seed: int = 0,
 ) -> tuple[Uint8Array, int]:
     """What a judge crops out of the protected photos.
 
@@ -80,6 +93,7 @@ def protected_crops(
         detector: the judge's own; it sees the protected photo only.
         target: what faces should read as.
         strength: in [0, 1].
+        seed: of whatever the protector draws.
 
     Returns:
         (N, 224, 224, 3) uint8 crops, and in how many photos the judge found no face any more; there
@@ -94,6 +108,7 @@ def protected_crops(
             gender="male" if male else "female",
             target=target,
             strength=strength,
+            seed=seed,
         )
         found = detector.detect(done.image)
         lost += not found

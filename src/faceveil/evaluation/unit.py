@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +18,7 @@ from faceveil.evaluation.metrics.ms_ssim import ms_ssim
 from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.evaluation.reading import read_gender, read_matching
 from faceveil.evaluation.recorder import Recorder
+from faceveil.evaluation.redraw import Redraw, redrawn
 from faceveil.imaging.crop import luma
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.types import Float64Array, Uint8Array
@@ -38,6 +39,7 @@ class Unit:
         protected: the protected crops where they are made otherwise (photo mode), or None.
         mode: ``crop`` or ``photo``.
         lost: faces that a judge's detector no longer found (photo mode).
+        redraw: protects the faces with another seed, or None where nothing protects.
     """
 
     protector: str
@@ -50,6 +52,7 @@ class Unit:
     protected: Uint8Array | None = None
     mode: str = "crop"
     lost: int = 0
+    redraw: Redraw | None = None
 
 
 def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8Array]:
@@ -77,7 +80,7 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
     for matcher in unit.matchers:
         work = partial(_one_matcher, record, matcher, original, rgb, faces, config)
         record.guarded("matcher", matcher.info.name, "", work)
-    scene = _scene(unit, grey(protected), config.seed)
+    scene = _scene(unit, grey(protected), config)
     for name in config.adversaries:
         if name != "zero-effort":  # the judges have been asked above
             work = partial(_one_adversary, record, name, scene, faces, config.repeats)
@@ -126,8 +129,14 @@ def _one_adversary(record: Recorder, name: str, scene: Scene, faces: FaceSet, re
         record.add("gender", r.variant, "EER", r.eer, adversary=name)
 
 
-def _scene(unit: Unit, protected: Uint8Array, seed: int) -> Scene:
+def _scene(unit: Unit, protected: Uint8Array, config: EvaluationConfig) -> Scene:
     """What adversaries get; without faces of their own, none (the configuration sees to that)."""
+    again: Iterable[Uint8Array] = ()
+    draw = unit.redraw
+    if draw is not None and "averaging" in config.adversaries:
+        again = redrawn(
+            lambda rows, seed: grey(draw(rows, seed)), len(protected), config.seed, config.versions
+        )
     own = unit.attacker
     crops = unit.faces.crops[:0] if own is None else own.crops
     male = unit.faces.male[:0] if own is None else own.male
@@ -140,5 +149,6 @@ def _scene(unit: Unit, protected: Uint8Array, seed: int) -> Scene:
         unit.protect,
         unit.gender_judges,
         unit.matchers,
-        seed=seed,
+        again,
+        config.seed,
     )

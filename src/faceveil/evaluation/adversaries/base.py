@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,7 +32,8 @@ class Scene:
         protect: the protector as a black box, for faces whose gender the adversary knows.
         gender_judges: classifiers at hand.
         matchers: face matchers at hand.
-        again: more protected versions of the targets, by a protector that draws anew each time.
+        again: more protected versions of the targets, by a protector that draws anew each time;
+            may be made as they are asked for.
         seed: decides everything random.
     """
 
@@ -43,7 +44,7 @@ class Scene:
     protect: Protect
     gender_judges: Sequence[GenderJudge]
     matchers: Sequence[Matcher]
-    again: Sequence[Uint8Array] = field(default=())
+    again: Iterable[Uint8Array] = field(default=())
     seed: int = 0
 
 
