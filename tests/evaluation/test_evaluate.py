@@ -348,6 +348,64 @@ def test_photos_are_judged_by_whoever_finds_the_face(place, portrait):
     assert cv2.Laplacian(after, cv2.CV_64F).std() < 0.8 * cv2.Laplacian(before, cv2.CV_64F).std()
 
 
+def test_judges_with_a_square_of_their_own_get_it_in_photo_mode():
+    """Zero effort and flip read the squares, recovery cleaned ones; who cannot has the crops."""
+    from faceveil.evaluation.config import EvaluationConfig
+    from faceveil.evaluation.faces import FaceSet
+    from faceveil.evaluation.photos import Seen
+    from faceveil.evaluation.unit import Unit, measure_unit
+    from faceveil.judges.boxed import BoxedGenderJudge
+
+    crops, male, identity = people(12, 2, seed=4)
+    crops = np.repeat(crops[..., None], 3, axis=3)
+    plain = BrightnessJudge("plain")
+    square = BoxedGenderJudge(BrightnessJudge("square").info, None, 0.2, plain, plain)
+    faces = FaceSet("photos", crops, male.astype(np.uint8), identity, {})
+    grey_faces = np.full_like(crops, 120)
+    unit = Unit(
+        "p", 1.0, nothing, faces, None, [plain, square], [], Seen(grey_faces, {0.2: crops}, 0)
+    )
+    adversaries = ("zero-effort", "flip", "recovery")
+    config = EvaluationConfig("t", None, (), (), adversaries=adversaries, repeats=20)
+    record, _ = measure_unit(unit, config)
+    found = {
+        (r.adversary, r.judge): r.value
+        for r in record.rows
+        if r.metric == "AUC" and r.group == "all"
+    }
+    assert found["zero-effort", "plain"] == found["recovery", "blur/plain"] == 0.5
+    assert found["zero-effort", "square"] == found["recovery", "blur/square"] == 1
+    assert found["flip", "square"] == 0
+    assert {r.mode for r in record.rows} == {"photo"}
+
+
+def test_photos_are_cut_out_as_judges_want_them(portrait, tmp_path):
+    from faceveil.evaluation.config import SetSpec
+    from faceveil.evaluation.photos import load_photos, protected_crops
+    from faceveil.imaging.detect import CenterFace
+    from faceveil.judges.boxed import square_crop
+
+    (tmp_path / "photos").mkdir()
+    for i in range(2):
+        cv2.imwrite(str(tmp_path / f"photos/{i}.png"), portrait[..., ::-1])
+    (tmp_path / "photos.csv").write_text("file,gender,identity\n0.png,m,a\n1.png,f,b\n")
+    detector = CenterFace()
+    spec = SetSpec("photos", mode="photo")
+    photos = load_photos(tmp_path, spec, detector, 0, (0.2,))
+    face = detector.detect(portrait)[0]
+    np.testing.assert_array_equal(photos.views[0.2][0], square_crop(portrait, face, 0.2))
+    assert photos.take(np.array([1])).views[0.2].shape == (1, 224, 224, 3)
+
+    class Black:
+        def protect_photo(self, path, **_):
+            return type("Done", (), {"image": np.zeros_like(portrait)})
+
+    seen = protected_crops(photos, Black(), detector, "opposite", 1.0)
+    assert seen.lost == 2
+    assert set(seen.views) == {0.2}
+    assert seen.crops.max() == seen.views[0.2].max() == 0
+
+
 def test_the_evaluations_of_the_repository_load():
     from pathlib import Path
 

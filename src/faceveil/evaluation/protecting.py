@@ -13,7 +13,7 @@ from faceveil.errors import OptionError
 from faceveil.evaluation.adversaries.base import Protect
 from faceveil.evaluation.config import ProtectorSpec
 from faceveil.evaluation.faces import FaceSet
-from faceveil.evaluation.photos import PhotoSet, protected_crops
+from faceveil.evaluation.photos import PhotoSet, Seen, protected_crops
 from faceveil.evaluation.redraw import Redraw
 from faceveil.imaging.detect import Detector
 from faceveil.protectors.protector import Protector
@@ -66,14 +66,14 @@ def photo_crops(
     detector: Detector,
     threads: int,
     seed: int = 0,
-) -> tuple[Uint8Array, int]:
-    """What a judge crops out of protected photos; see :func:`.photos.protected_crops`.
+) -> Seen:
+    """What judges crop out of protected photos; see :func:`.photos.protected_crops`.
 
     Raises:
         OptionError: if the protector is a callable.
     """
     if spec.method == "original":
-        return photos.faces.crops, 0
+        return Seen(photos.faces.crops, photos.views, 0)
     if ":" in spec.method:
         raise OptionError(
             f"{spec.method}: a callable protects crops, not photos; give it sets in crop mode only"
@@ -99,7 +99,7 @@ def redraw_photos(
     """Protects photos again, with other seeds, and crops what a judge finds."""
 
     def redraw(rows: NDArray[np.int64], seed: int) -> Uint8Array:
-        return photo_crops(photos.take(rows), spec, strength, detector, threads, seed)[0]
+        return photo_crops(photos.take(rows), spec, strength, detector, threads, seed).crops
 
     return redraw
 

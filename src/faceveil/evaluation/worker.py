@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from faceveil.evaluation.unit import Unit, measure_unit
 from faceveil.imaging.detect import CenterFace
 from faceveil.imaging.encode import write_atomic
 from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.boxed import BoxedGenderJudge, boxed, margins
 from faceveil.judges.cache import Answers, CachedGenderJudge, CachedMatcher, identity
 from faceveil.judges.loaded import load_judges
 from faceveil.judges.registry import bundled, shared_judges
@@ -73,16 +74,13 @@ def work(task: Task, config: EvaluationConfig, place: Path, sheets: Path, thread
     gender_judges, matchers = _kept(found, place.parent.parent / "answers.sqlite")
     spec = task.protector
     protect = protect_function(spec, task.strength, threads, config.seed)
-    protected, lost = None, 0
+    seen = None
     if task.faces.mode == "photo":
-        photos = _photos(config.data, task.faces, config.seed)
-        faces, redraw = (
-            photos.faces,
-            redraw_photos(photos, spec, task.strength, _detector(), threads),
-        )
-        protected, lost = photo_crops(
-            photos, spec, task.strength, _detector(), threads, config.seed
-        )
+        squares = margins(found[0])
+        photos = _photos(config.data, task.faces, config.seed, squares)
+        faces, detector = photos.faces, _detector()
+        seen = photo_crops(photos, spec, task.strength, detector, threads, config.seed)
+        redraw = redraw_photos(photos, spec, task.strength, detector, threads)
     else:
         faces = _faces(config.data, task.faces, config.seed)
         redraw = redraw_crops(faces, spec, task.strength, threads)
@@ -94,9 +92,7 @@ def work(task: Task, config: EvaluationConfig, place: Path, sheets: Path, thread
         own,
         gender_judges,
         matchers,
-        protected,
-        task.faces.mode,
-        lost,
+        seen,
         None if spec.method == "original" else redraw,
     )
     record, protected = measure_unit(unit, config)
@@ -114,8 +110,14 @@ def _kept(
 ) -> tuple[list[GenderJudge], list[Matcher]]:
     """The judges with their answers kept on disk; Python callables, which may change, without."""
     answers = Answers(path)
+
+    def kept(judge: GenderJudge) -> GenderJudge:
+        if isinstance(judge, BoxedGenderJudge):
+            return replace(judge, canonical=kept(judge.canonical), square=kept(judge.square))
+        return CachedGenderJudge(judge, answers) if identity(judge) else judge
+
     return (
-        [CachedGenderJudge(j, answers) if identity(j) else j for j in judges[0]],
+        [kept(judge) for judge in judges[0]],
         [CachedMatcher(m, answers) if identity(m) else m for m in judges[1]],
     )
 
@@ -126,8 +128,8 @@ def _faces(data: Path, spec: SetSpec, seed: int) -> FaceSet:
 
 
 @lru_cache(maxsize=1)
-def _photos(data: Path, spec: SetSpec, seed: int) -> PhotoSet:
-    return load_photos(data, spec, _detector(), seed)
+def _photos(data: Path, spec: SetSpec, seed: int, squares: tuple[float, ...]) -> PhotoSet:
+    return load_photos(data, spec, _detector(), seed, squares)
 
 
 @lru_cache(maxsize=1)
@@ -139,7 +141,11 @@ def _detector() -> CenterFace:
 def _judges(
     models: Path | None, names: tuple[str, ...], threads: int
 ) -> tuple[tuple[GenderJudge, ...], tuple[Matcher, ...]]:
+    gender: tuple[GenderJudge, ...]
+    matchers: tuple[Matcher, ...]
     if names:
-        return load_judges(names, models, threads)
-    found = bundled(threads) if models is None else shared_judges(models, threads)
-    return found.gender, found.matchers
+        gender, matchers = load_judges(names, models, threads)
+    else:
+        found = bundled(threads) if models is None else shared_judges(models, threads)
+        gender, matchers = found.gender, found.matchers
+    return tuple(boxed(judge, models, threads) for judge in gender), matchers

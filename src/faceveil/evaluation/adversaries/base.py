@@ -14,6 +14,7 @@ from faceveil.evaluation.metrics import gender
 from faceveil.evaluation.metrics.intervals import Interval, percentile, weighted_auc, weights
 from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.boxed import Views, p_male
 from faceveil.types import Float32Array, Uint8Array
 
 Protect = Callable[[Uint8Array, NDArray[np.uint8]], Uint8Array]
@@ -35,6 +36,7 @@ class Scene:
         again: more protected versions of the targets, by a protector that draws anew each time;
             may be made as they are asked for.
         seed: decides everything random.
+        views: the targets as judges that want their own square see them, in photo mode.
     """
 
     targets: Uint8Array
@@ -46,6 +48,7 @@ class Scene:
     matchers: Sequence[Matcher]
     again: Iterable[Uint8Array] = field(default=())
     seed: int = 0
+    views: Views = field(default_factory=dict)
 
 
 class Adversary(Protocol):
@@ -143,7 +146,17 @@ def as_rgb(crops: Uint8Array) -> Uint8Array:
     return as_rgb_crops(crops)
 
 
-def by_judges(scene: Scene, crops: Uint8Array, prefix: str = "") -> dict[str, Float32Array]:
-    """P(male) of every judge, by name."""
+def by_judges(
+    scene: Scene, crops: Uint8Array, prefix: str = "", views: Views | None = None
+) -> dict[str, Float32Array]:
+    """P(male) of every judge, by name.
+
+    Args:
+        scene: has the judges.
+        crops: (N, 224, 224[, 3]) uint8 canonical crops.
+        prefix: before each name.
+        views: the same faces as :attr:`Scene.views` has them; without, all judges get the crops.
+    """
     rgb = as_rgb(crops)
-    return {f"{prefix}{judge.info.name}": judge.p_male(rgb) for judge in scene.gender_judges}
+    squares = {margin: as_rgb(view) for margin, view in (views or {}).items()}
+    return {f"{prefix}{j.info.name}": p_male(j, rgb, squares) for j in scene.gender_judges}
