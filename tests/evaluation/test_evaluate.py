@@ -40,6 +40,12 @@ def veil(crops, male):
     return np.clip(crops - level + 125, 0, 255).astype(np.uint8)
 
 
+def noisy(crops, male):
+    """Unnatural: strong pixel noise."""
+    noise = np.random.default_rng(3).normal(0, 40, crops.shape)
+    return np.clip(crops + noise, 0, 255).astype(np.uint8)
+
+
 SHADES = np.random.default_rng(11)
 
 
@@ -211,6 +217,52 @@ def test_gibbs_and_random_targets_give_several_answers(place, entry):
     assert {p for p, _ in adversary_rows(place)} == {"stochastic"}
 
 
+def textured(place, name):
+    """The same pack with a natural texture, which flat blocks lack: NIQE is of textures."""
+    table = pq.read_table(place / f"{name}.parquet")
+    rng = np.random.default_rng(1)
+    images = []
+    for data in table["image"].to_pylist():
+        flat = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        grain = cv2.GaussianBlur(rng.normal(0, 60, flat.shape), (0, 0), 1.5)
+        images.append(cv2.imencode(".png", np.clip(flat + grain, 0, 255))[1].tobytes())
+    at = table.column_names.index("image")
+    pq.write_table(table.set_column(at, "image", [images]), place / f"{name}.parquet")
+
+
+@pytest.mark.parametrize("other", ["", "own.parquet"])
+def test_niqe_where_it_is_asked_for(place, other):
+    textured(place, "test")
+    textured(place, "own")
+    path = write(
+        place,
+        f'quality = ["ssim", "niqe"]\nniqe_block = 32\nniqe_set = "{other}"',
+        adversaries='["zero-effort"]',
+    )
+    text = path.read_text().replace(":veil", ":noisy")
+    path.write_text(
+        text.replace('test.parquet"', 'test.parquet"\nlimit = 24').replace("0.1, 0.01", "0.1")
+    )
+    assert evaluate(place) == 0
+    rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
+    assert {r["metric"] for r in rows if r["kind"] == "quality"} == {"mean change", "SSIM", "NIQE"}
+    niqe = {r["protector"]: r for r in rows if r["metric"] == "NIQE"}
+    assert niqe["nothing"]["value"] == niqe["original"]["value"]
+    assert niqe["veil"]["value"] > niqe["original"]["value"] + 1
+    name = "own" if other else "test"
+    assert niqe["veil"]["note"].startswith("32 px blocks, fitted on ")
+    assert niqe["veil"]["note"].endswith(f" originals of {name}")
+    page = (place / "out" / "report.html").read_text()
+    assert f"NIQE ({niqe['veil']['note']})" in page
+
+
+def test_a_niqe_that_cannot_be_fitted_is_a_gap(place, capsys):
+    path = write(place, 'quality = ["niqe"]\nniqe_block = 112', adversaries='["zero-effort"]')
+    path.write_text(path.read_text().replace('test.parquet"', 'test.parquet"\nlimit = 12'))
+    assert evaluate(place) == 1
+    assert "sharp blocks; expected 72 or more" in capsys.readouterr().err
+
+
 def test_photos_are_protected_again_too(portrait, tmp_path):
     """Another seed, another target: the crops of one photo differ, those of another seed too."""
     from faceveil.evaluation.config import ProtectorSpec
@@ -269,6 +321,8 @@ def test_too_few_pairs_is_a_gap_that_names_the_number(place, capsys):
         (lambda t: t.split("[[set]]")[0], "one [[set]]"),
         (lambda t: t + "x = = 1\n", "expected TOML"),
         (lambda t: t.replace("repeats = 40", "repeats = 40\nversions = 1"), "versions 1"),
+        (lambda t: t.replace("repeats = 40", 'quality = ["lpip"]'), "quality 'lpip'"),
+        (lambda t: t.replace("repeats = 40", "niqe_block = 33"), "niqe_block 33"),
         (lambda t: t.replace('name = "veil"', "strengths = [2.0]"), "strength 2.0"),
     ],
 )

@@ -11,6 +11,7 @@ from faceveil.errors import OptionError
 from faceveil.evaluation.adversaries.registry import ADVERSARIES
 
 MODES = ("crop", "photo")
+QUALITY = ("psnr", "ssim", "ms_ssim", "niqe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,11 @@ class EvaluationConfig:
         attacker_limit: about this many of them.
         fmrs: false match rates of the matchers' figures.
         repeats: of the bootstrap.
+        quality: figures of the pictures beside the mean change: ``psnr``, ``ssim``, ``ms_ssim``,
+            and ``niqe``, the only one that photo mode has too.
+        niqe_set: pack of natural faces that NIQE is fitted on; the originals of each set where
+            empty.
+        niqe_block: side of NIQE's blocks in pixels, even, 16 to 112.
         versions: protected versions of each face that ``averaging`` has, of protectors that draw
             anew with each seed (``combine = "gibbs"``, ``target = "random"``); 2 to 257.
         seed: decides everything random.
@@ -93,6 +99,9 @@ class EvaluationConfig:
     attacker_limit: int | None = 1000
     fmrs: tuple[float, ...] = (0.01, 0.001)
     repeats: int = 500
+    quality: tuple[str, ...] = ("psnr", "ssim", "ms_ssim")
+    niqe_set: str = ""
+    niqe_block: int = 48
     versions: int = 8
     seed: int = 0
 
@@ -154,6 +163,11 @@ def _check(config: EvaluationConfig, path: Path) -> None:
     needy = sorted(_NEED_OWN_FACES & set(config.adversaries))
     if needy and not config.attacker:
         raise OptionError(f"{path}: {needy[0]} needs faces of its own; name a pack as 'attacker'")
+    for name in config.quality:
+        if name not in QUALITY:
+            raise OptionError(f"{path}: quality {name!r}; expected one of {', '.join(QUALITY)}")
+    if not 16 <= config.niqe_block <= 112 or config.niqe_block % 2:
+        raise OptionError(f"{path}: niqe_block {config.niqe_block}; expected an even 16 to 112")
     if not 2 <= config.versions <= 257:
         raise OptionError(f"{path}: versions {config.versions}; expected 2 to 257")
     bad = next((s for p in config.protectors for s in p.strengths if not 0 <= s <= 1), None)

@@ -79,15 +79,17 @@ class Recorder:
             )
         )  # fmt: skip
 
-    def guarded(self, kind: Kind, judge: str, adversary: str, work: Callable[[], None]) -> None:
+    def guarded(
+        self, kind: Kind, judge: str, adversary: str, work: Callable[[], None], metric: str = ""
+    ) -> None:
         """Do work that adds figures; where it fails, a row without a value says why."""
         try:
             work()
         except Exception as error:  # whatever a foreign judge throws: a gap, never a silent number
             text = str(error) if isinstance(error, FaceVeilError) else repr(error)
-            metric = "AUC" if kind == "gender" else "TMR"
+            name = metric or ("AUC" if kind == "gender" else "TMR")
             note = text.splitlines()[0][:300]
-            self.add(kind, judge, metric, None, adversary=adversary, note=note)
+            self.add(kind, judge, name, None, adversary=adversary, note=note)
 
     def curve(self, judge: str, kind: str, x: Any, y: Any) -> None:
         """Add a curve, thinned to what a figure can show."""

@@ -6,21 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from faceveil.evaluation.adversaries.base import Protect, Scene, attack
 from faceveil.evaluation.adversaries.registry import build_adversary
 from faceveil.evaluation.config import EvaluationConfig
 from faceveil.evaluation.faces import FaceSet
-from faceveil.evaluation.metrics import quality
 from faceveil.evaluation.metrics.intervals import weights
-from faceveil.evaluation.metrics.ms_ssim import ms_ssim
 from faceveil.evaluation.photos import Seen
+from faceveil.evaluation.pictures import Pristine, compare_pictures, grey, naturalness
 from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.evaluation.reading import read_gender, read_matching
 from faceveil.evaluation.recorder import Recorder
 from faceveil.evaluation.redraw import Redraw, redrawn
-from faceveil.imaging.crop import luma
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.boxed import Views, p_male
 from faceveil.types import Float64Array, Uint8Array
@@ -40,6 +36,7 @@ class Unit:
         matchers: face matchers.
         seen: what judges see of protected photos (photo mode), or None.
         redraw: protects the faces with another seed, or None where nothing protects.
+        pristine: gives NIQE's model of natural pictures, or None.
     """
 
     protector: str
@@ -51,6 +48,7 @@ class Unit:
     matchers: Sequence[Matcher]
     seen: Seen | None = None
     redraw: Redraw | None = None
+    pristine: Pristine | None = None
 
     @property
     def mode(self) -> str:
@@ -73,7 +71,9 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
     if unit.mode == "photo":
         record.add("quality", "", "faces no longer found", seen.lost / len(faces.crops))
     else:  # a judge's own crops of two photos do not lie pixel on pixel
-        _quality(record, faces.crops, protected)
+        compare_pictures(record, faces.crops, protected, config.quality)
+    if "niqe" in config.quality:
+        naturalness(record, protected, unit.pristine)
     rgb, original = as_rgb_crops(protected), as_rgb_crops(faces.crops)
     w = weights(faces.identity, config.repeats, config.seed)
     for judge in unit.gender_judges:
@@ -88,22 +88,6 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
             work = partial(_one_adversary, record, name, scene, faces, config.repeats)
             record.guarded("gender", "all", name, work)
     return record, protected
-
-
-def grey(crops: Uint8Array) -> Uint8Array:
-    """BT.601 luma of crops: (N, 224, 224[, 3]) uint8 -> (N, 224, 224)."""
-    return crops if crops.ndim == 3 else np.rint(255 * luma(crops)).astype(np.uint8)
-
-
-def _quality(record: Recorder, before: Uint8Array, after: Uint8Array) -> None:
-    change = quality.mean_absolute_change(before, after)
-    record.add("quality", "", "mean change", change)
-    pairs = list(zip(before, after, strict=True))
-    changed = [quality.psnr(a, b) for a, b in pairs if not np.array_equal(a, b)]
-    if changed:  # the PSNR of equal pictures is infinite
-        record.add("quality", "", "PSNR", float(np.mean(changed)), n=len(changed))
-    record.add("quality", "", "SSIM", float(np.mean([quality.ssim(a, b) for a, b in pairs])))
-    record.add("quality", "", "MS-SSIM", float(np.mean([ms_ssim(a, b) for a, b in pairs])))
 
 
 def _one_judge(

@@ -6,14 +6,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
 
 from faceveil.evaluation.config import EvaluationConfig, ProtectorSpec, SetSpec
 from faceveil.evaluation.faces import FaceSet, load_pack
+from faceveil.evaluation.metrics.niqe import NiqeModel
 from faceveil.evaluation.photos import PhotoSet, load_photos
+from faceveil.evaluation.pictures import MOST_FITTED, pristine_of
 from faceveil.evaluation.protecting import (
     photo_crops,
     protect_function,
@@ -74,9 +76,8 @@ def work(task: Task, config: EvaluationConfig, place: Path, sheets: Path, thread
     gender_judges, matchers = _kept(found, place.parent.parent / "answers.sqlite")
     spec = task.protector
     protect = protect_function(spec, task.strength, threads, config.seed)
-    seen = None
+    seen, squares = None, margins(found[0])
     if task.faces.mode == "photo":
-        squares = margins(found[0])
         photos = _photos(config.data, task.faces, config.seed, squares)
         faces, detector = photos.faces, _detector()
         seen = photo_crops(photos, spec, task.strength, detector, threads, config.seed)
@@ -94,6 +95,7 @@ def work(task: Task, config: EvaluationConfig, place: Path, sheets: Path, thread
         matchers,
         seen,
         None if spec.method == "original" else redraw,
+        partial(_pristine, config, task.faces, squares),
     )
     record, protected = measure_unit(unit, config)
     result = {"rows": to_json(record.rows), "curves": [asdict(c) for c in record.curves]}
@@ -103,6 +105,15 @@ def work(task: Task, config: EvaluationConfig, place: Path, sheets: Path, thread
     jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     write_atomic(jpeg, sheets / name, overwrite=True)
     write_atomic(json.dumps(result).encode(), place, overwrite=True)
+
+
+def _pristine(
+    config: EvaluationConfig, spec: SetSpec, squares: tuple[float, ...]
+) -> tuple[NiqeModel, str]:
+    """NIQE's model, of the set that the configuration names or of the unit's own."""
+    if config.niqe_set:
+        spec = SetSpec(config.niqe_set, MOST_FITTED)
+    return _fitted(config.data, spec, config.seed, squares, config.niqe_block)
 
 
 def _kept(
@@ -130,6 +141,15 @@ def _faces(data: Path, spec: SetSpec, seed: int) -> FaceSet:
 @lru_cache(maxsize=1)
 def _photos(data: Path, spec: SetSpec, seed: int, squares: tuple[float, ...]) -> PhotoSet:
     return load_photos(data, spec, _detector(), seed, squares)
+
+
+@lru_cache(maxsize=2)
+def _fitted(
+    data: Path, spec: SetSpec, seed: int, squares: tuple[float, ...], block: int
+) -> tuple[NiqeModel, str]:
+    photo = spec.mode == "photo"
+    faces = _photos(data, spec, seed, squares).faces if photo else _faces(data, spec, seed)
+    return pristine_of(faces.crops, faces.name, block)
 
 
 @lru_cache(maxsize=1)

@@ -59,6 +59,11 @@ def judge_tables(rows: Sequence[Row]) -> list[Table]:
             if not own:
                 continue
             heads = [f"{r.judge} {r.metric}".strip() if metric is None else r.judge for r in own]
+            if kind == "quality":  # what NIQE was fitted on belongs beside its value
+                heads = [
+                    f"{h} ({r.note})" if r.note and r.value is not None else h
+                    for h, r in zip(heads, own, strict=True)
+                ]
             caption = (
                 f"{data}, {mode}s: {metric or {'matcher': 'matching', 'quality': 'pictures'}[kind]}"
             )
