@@ -93,7 +93,7 @@ def place(tmp_path, monkeypatch):
 
 def use(monkeypatch, *judges):
     found = tuple(judges), (PatchMatcher(),)
-    monkeypatch.setattr(worker, "_judges", lambda *_: found)
+    monkeypatch.setattr(worker, "judges_of", lambda *_: found)
 
 
 def write(place, text="", adversaries='["zero-effort", "flip", "similarity"]'):

@@ -49,7 +49,8 @@ class PhotoSet:
         """Some of the photos, by their (K,) rows."""
         f = self.faces
         groups = {name: labels[rows] for name, labels in f.groups.items()}
-        faces = FaceSet(f.name, f.crops[rows], f.male[rows], f.identity[rows], groups)
+        source = tuple(f.source[i] for i in rows) if f.source else ()
+        faces = FaceSet(f.name, f.crops[rows], f.male[rows], f.identity[rows], groups, source)
         paths, found = (tuple(x[i] for i in rows) for x in (self.paths, self.found))
         views = {margin: view[rows] for margin, view in self.views.items()}
         return PhotoSet(faces, paths, found, self.without, views)

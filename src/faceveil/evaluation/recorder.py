@@ -23,7 +23,8 @@ class Curve:
         strength: in [0, 1].
         data: name of the set.
         judge: the judge.
-        kind: ``gender`` (x is the false positive rate) or ``matcher`` (x is the FMR).
+        kind: ``gender`` (x is the false positive rate), ``matcher`` (x is the FMR), or the name of
+            a paper's protocol of matching.
         x: rising, in [0, 1].
         y: true positive or true match rate.
     """

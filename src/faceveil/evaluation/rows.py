@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["gender", "matcher", "quality"]
+Kind = Literal["gender", "matcher", "quality", "paper"]
 
 
 @dataclass(frozen=True, slots=True)

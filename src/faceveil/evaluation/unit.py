@@ -11,12 +11,15 @@ from faceveil.evaluation.adversaries.registry import build_adversary
 from faceveil.evaluation.config import EvaluationConfig
 from faceveil.evaluation.faces import FaceSet
 from faceveil.evaluation.metrics.intervals import weights
+from faceveil.evaluation.papers.registry import PAPERS
+from faceveil.evaluation.papers.subject import Subject
 from faceveil.evaluation.photos import Seen
 from faceveil.evaluation.pictures import Pristine, compare_pictures, grey, naturalness
 from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.evaluation.reading import read_gender, read_matching
 from faceveil.evaluation.recorder import Recorder
 from faceveil.evaluation.redraw import Redraw, redrawn
+from faceveil.judges.attributes import AttributeJudge
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.boxed import Views, p_male
 from faceveil.types import Float64Array, Uint8Array
@@ -37,6 +40,8 @@ class Unit:
         seen: what judges see of protected photos (photo mode), or None.
         redraw: protects the faces with another seed, or None where nothing protects.
         pristine: gives NIQE's model of natural pictures, or None.
+        attributes: reads several attributes, or None.
+        labels: (N, K) true values of these, NaN where unknown, or None.
     """
 
     protector: str
@@ -49,6 +54,8 @@ class Unit:
     seen: Seen | None = None
     redraw: Redraw | None = None
     pristine: Pristine | None = None
+    attributes: AttributeJudge | None = None
+    labels: Float64Array | None = None
 
     @property
     def mode(self) -> str:
@@ -82,6 +89,12 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
     for matcher in unit.matchers:
         work = partial(_one_matcher, record, matcher, original, rgb, faces, config)
         record.guarded("matcher", matcher.info.name, "", work)
+    subject = Subject(
+        original, rgb, faces, unit.attacker, unit.matchers, unit.attributes, unit.labels, w,
+        config.seed,
+    )  # fmt: skip
+    for paper in config.papers:
+        PAPERS[paper](record, subject)
     scene = _scene(unit, seen, config)
     for name in config.adversaries:
         if name != "zero-effort":  # the judges have been asked above

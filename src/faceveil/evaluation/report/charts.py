@@ -124,6 +124,10 @@ def rocs(curves: Sequence[Curve]) -> list[Chart]:
         if kind == "gender":
             labels = ("women read as men", "men read as men")
             charts.append(Chart(f"Gender ROC: {judge} on {data}", *labels, series, diagonal=True))
+        elif kind != "matcher":  # a paper's own, with linear axes
+            labels = ("false match rate", "true match rate")
+            title = f"Matching ROC, {kind}: {judge} on {data}"
+            charts.append(Chart(title, *labels, series, diagonal=True))
         else:
             low = min(c.x[0] for c in strongest.values())
             charts.append(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from faceveil.evaluation.headline import FLIPPED, strongest
 from faceveil.evaluation.rows import Row, chosen
 
+WORDS = {"matcher": "matching", "quality": "pictures", "paper": "the paper's own figures"}
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -48,6 +50,9 @@ def judge_tables(rows: Sequence[Row]) -> list[Table]:
         ("gender", "AUC", "zero-effort"),
         ("gender", "EER", "zero-effort"),
         ("gender", "error rate", "zero-effort"),
+        ("gender", "accuracy", "clean-embeddings"),
+        ("gender", "Reduction", "clean-embeddings"),
+        ("paper", None, ""),
         ("matcher", None, ""),
         ("quality", None, ""),
     ]
@@ -64,9 +69,9 @@ def judge_tables(rows: Sequence[Row]) -> list[Table]:
                     f"{h} ({r.note})" if r.note and r.value is not None else h
                     for h, r in zip(heads, own, strict=True)
                 ]
-            caption = (
-                f"{data}, {mode}s: {metric or {'matcher': 'matching', 'quality': 'pictures'}[kind]}"
-            )
+            caption = f"{data}, {mode}s: {metric or WORDS[kind]}"
+            if adversary == "clean-embeddings":
+                caption += " of classifiers that learned from embeddings of unprotected faces"
             if kind == "matcher":
                 caption += ", original probe against protected gallery"
             tables.append(_crossed(caption, kind, own, heads))
