@@ -3,6 +3,10 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -348,6 +352,61 @@ def test_a_killed_process_is_one_line_and_loses_nothing(place, capsys):
     assert "--resume and fewer --jobs" in said
 
 
+def slow(crops, male):
+    """Says who it is, then takes longer than any test."""
+    with open(os.environ["FACEVEIL_TEST_PIDS"], "a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(300)
+    return crops
+
+
+def gone(pid):
+    """Whether a process has ended; one whose parent has not asked yet has."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_is_one_line_and_leaves_no_process(place, jobs):
+    path = write(place, adversaries='["zero-effort"]')
+    text = path.read_text()
+    for name in ("nothing", "stranger", "veil"):
+        text = text.replace(f'{HERE}:{name}"', f'{HERE}:slow"')
+    path.write_text(text.replace('[[protector]]\nmethod = "original"\n', "", 1))
+    pids = place / "pids"
+    command = [sys.executable, "-m", "faceveil.cli.main", "evaluate", path, "-o", place / "out"]
+    with subprocess.Popen(
+        [*command, "--jobs", jobs, "--threads", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a group of its own, as a terminal makes it
+        env=os.environ | {"FACEVEIL_TEST_PIDS": str(pids)},
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        deadline = time.monotonic() + 240
+        while not (pids.exists() and len(pids.read_text().split()) == int(jobs)):
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        said, complaint = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert said == ""
+    assert complaint.strip().splitlines() == [
+        "faceveil: interrupted; what was measured is kept: go on with --resume"
+    ]
+    workers = [int(pid) for pid in pids.read_text().split()]
+    deadline = time.monotonic() + 20
+    while not all(gone(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_one_gender_only(place, capsys):
     table = pq.read_table(place / "test.parquet")
     women = table.filter(pa.compute.equal(table["gender"], "f"))
@@ -461,8 +520,6 @@ def test_photos_are_cut_out_as_judges_want_them(portrait, tmp_path):
 
 
 def test_the_evaluations_of_the_repository_load():
-    from pathlib import Path
-
     files = sorted((Path(__file__).parents[2] / "evaluations").glob("*.toml"))
     assert files
     for path in files:
