@@ -3,6 +3,10 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -38,6 +42,21 @@ def veil(crops, male):
     """Hides the gender, keeps the person: every face gets the same brightness."""
     level = crops.mean(axis=(1, 2), keepdims=True)
     return np.clip(crops - level + 125, 0, 255).astype(np.uint8)
+
+
+def noisy(crops, male):
+    """Unnatural: strong pixel noise."""
+    noise = np.random.default_rng(3).normal(0, 40, crops.shape)
+    return np.clip(crops + noise, 0, 255).astype(np.uint8)
+
+
+SHADES = np.random.default_rng(11)
+
+
+def shade(crops, male):
+    """Draws anew each time: a random shade over the face's own."""
+    shift = SHADES.normal(0, 30, (len(crops), 1, 1))
+    return np.clip(crops + shift, 0, 255).astype(np.uint8)
 
 
 class Throws(BrightnessJudge):
@@ -78,7 +97,7 @@ def place(tmp_path, monkeypatch):
 
 def use(monkeypatch, *judges):
     found = tuple(judges), (PatchMatcher(),)
-    monkeypatch.setattr(worker, "_judges", lambda *_: found)
+    monkeypatch.setattr(worker, "judges_of", lambda *_: found)
 
 
 def write(place, text="", adversaries='["zero-effort", "flip", "similarity"]'):
@@ -165,6 +184,111 @@ def test_a_run_is_resumed_and_not_overwritten(place, monkeypatch, capsys):
     assert (place / "out" / "results.parquet").read_bytes() == first
 
 
+def adversary_rows(place):
+    rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
+    return {
+        (r["protector"], r["judge"]): r["value"]
+        for r in rows
+        if r["adversary"] == "averaging" and r["metric"] == "AUC"
+    }
+
+
+def test_who_draws_anew_is_asked_again_and_averaged(place):
+    path = write(place, "versions = 12", adversaries='["zero-effort", "averaging"]')
+    path.write_text(path.read_text().replace(":veil", ":shade"))
+    assert evaluate(place) == 0
+    found = adversary_rows(place)
+    variants = ("scores/brightness", "pictures/brightness")
+    assert set(found) == {("veil", v) for v in variants}  # the others give the same each time
+    single = lines(place)["veil"]["zero-effort AUC"]
+    assert min(found.values()) > single + 0.05
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        'method = "ensemble"\ncombine = "gibbs"\nstages = 3',
+        'method = "san"\ntarget = "random"',
+    ],
+)
+def test_gibbs_and_random_targets_give_several_answers(place, entry):
+    (place / "e.toml").write_text(
+        'title = "T"\ndata = "."\nadversaries = ["averaging"]\nfmrs = [0.1]\nrepeats = 20\n'
+        f'versions = 3\n[[protector]]\n{entry}\nname = "stochastic"\n'
+        '[[protector]]\nmethod = "san"\n[[set]]\npath = "test.parquet"\nlimit = 24\n'
+    )
+    evaluate(place)
+    assert {p for p, _ in adversary_rows(place)} == {"stochastic"}
+
+
+def textured(place, name):
+    """The same pack with a natural texture, which flat blocks lack: NIQE is of textures."""
+    table = pq.read_table(place / f"{name}.parquet")
+    rng = np.random.default_rng(1)
+    images = []
+    for data in table["image"].to_pylist():
+        flat = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        grain = cv2.GaussianBlur(rng.normal(0, 60, flat.shape), (0, 0), 1.5)
+        images.append(cv2.imencode(".png", np.clip(flat + grain, 0, 255))[1].tobytes())
+    at = table.column_names.index("image")
+    pq.write_table(table.set_column(at, "image", [images]), place / f"{name}.parquet")
+
+
+@pytest.mark.parametrize("other", ["", "own.parquet"])
+def test_niqe_where_it_is_asked_for(place, other):
+    textured(place, "test")
+    textured(place, "own")
+    path = write(
+        place,
+        f'quality = ["ssim", "niqe"]\nniqe_block = 32\nniqe_set = "{other}"',
+        adversaries='["zero-effort"]',
+    )
+    text = path.read_text().replace(":veil", ":noisy")
+    path.write_text(
+        text.replace('test.parquet"', 'test.parquet"\nlimit = 24').replace("0.1, 0.01", "0.1")
+    )
+    assert evaluate(place) == 0
+    rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
+    assert {r["metric"] for r in rows if r["kind"] == "quality"} == {"mean change", "SSIM", "NIQE"}
+    niqe = {r["protector"]: r for r in rows if r["metric"] == "NIQE"}
+    assert niqe["nothing"]["value"] == niqe["original"]["value"]
+    assert niqe["veil"]["value"] > niqe["original"]["value"] + 1
+    name = "own" if other else "test"
+    assert niqe["veil"]["note"].startswith("32 px blocks, fitted on ")
+    assert niqe["veil"]["note"].endswith(f" originals of {name}")
+    page = (place / "out" / "report.html").read_text()
+    assert f"NIQE ({niqe['veil']['note']})" in page
+
+
+def test_a_niqe_that_cannot_be_fitted_is_a_gap(place, capsys):
+    path = write(place, 'quality = ["niqe"]\nniqe_block = 112', adversaries='["zero-effort"]')
+    path.write_text(path.read_text().replace('test.parquet"', 'test.parquet"\nlimit = 12'))
+    assert evaluate(place) == 1
+    assert "sharp blocks; expected 72 or more" in capsys.readouterr().err
+
+
+def test_photos_are_protected_again_too(portrait, tmp_path):
+    """Another seed, another target: the crops of one photo differ, those of another seed too."""
+    from faceveil.evaluation.config import ProtectorSpec
+    from faceveil.evaluation.faces import FaceSet
+    from faceveil.evaluation.photos import PhotoSet, crop_of
+    from faceveil.evaluation.protecting import redraw_photos
+    from faceveil.imaging.detect import CenterFace
+
+    cv2.imwrite(str(tmp_path / "p.png"), portrait[..., ::-1])
+    detector = CenterFace()
+    face = detector.detect(portrait)[0]
+    one = np.zeros(1, np.int64)
+    crops = crop_of(portrait, face)[None]
+    photos = PhotoSet(
+        FaceSet("p", crops, one.astype(np.uint8), one, {}), (tmp_path / "p.png",), (face,), 0
+    )
+    redraw = redraw_photos(photos, ProtectorSpec("san", target="random"), 1.0, detector, 1)
+    drawn = [redraw(one, seed) for seed in range(6)]
+    assert len({d.tobytes() for d in drawn}) == 2  # towards male or female
+    assert np.array_equal(drawn[0], redraw(one, 0))
+
+
 @pytest.mark.parametrize(
     ("judge", "why"), [(Throws, "threw at face 37"), (NotANumber, "not finite")]
 )
@@ -200,6 +324,9 @@ def test_too_few_pairs_is_a_gap_that_names_the_number(place, capsys):
         (lambda t: t + 'mode = "video"\n', "crop, photo"),
         (lambda t: t.split("[[set]]")[0], "one [[set]]"),
         (lambda t: t + "x = = 1\n", "expected TOML"),
+        (lambda t: t.replace("repeats = 40", "repeats = 40\nversions = 1"), "versions 1"),
+        (lambda t: t.replace("repeats = 40", 'quality = ["lpip"]'), "quality 'lpip'"),
+        (lambda t: t.replace("repeats = 40", "niqe_block = 33"), "niqe_block 33"),
         (lambda t: t.replace('name = "veil"', "strengths = [2.0]"), "strength 2.0"),
     ],
 )
@@ -223,6 +350,61 @@ def test_a_killed_process_is_one_line_and_loses_nothing(place, capsys):
     assert evaluate(place, "--jobs", "2") == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert "--resume and fewer --jobs" in said
+
+
+def slow(crops, male):
+    """Says who it is, then takes longer than any test."""
+    with open(os.environ["FACEVEIL_TEST_PIDS"], "a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(300)
+    return crops
+
+
+def gone(pid):
+    """Whether a process has ended; one whose parent has not asked yet has."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_is_one_line_and_leaves_no_process(place, jobs):
+    path = write(place, adversaries='["zero-effort"]')
+    text = path.read_text()
+    for name in ("nothing", "stranger", "veil"):
+        text = text.replace(f'{HERE}:{name}"', f'{HERE}:slow"')
+    path.write_text(text.replace('[[protector]]\nmethod = "original"\n', "", 1))
+    pids = place / "pids"
+    command = [sys.executable, "-m", "faceveil.cli.main", "evaluate", path, "-o", place / "out"]
+    with subprocess.Popen(
+        [*command, "--jobs", jobs, "--threads", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a group of its own, as a terminal makes it
+        env=os.environ | {"FACEVEIL_TEST_PIDS": str(pids)},
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        deadline = time.monotonic() + 240
+        while not (pids.exists() and len(pids.read_text().split()) == int(jobs)):
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        said, complaint = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert said == ""
+    assert complaint.strip().splitlines() == [
+        "faceveil: interrupted; what was measured is kept: go on with --resume"
+    ]
+    workers = [int(pid) for pid in pids.read_text().split()]
+    deadline = time.monotonic() + 20
+    while not all(gone(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_one_gender_only(place, capsys):
@@ -279,9 +461,65 @@ def test_photos_are_judged_by_whoever_finds_the_face(place, portrait):
     assert cv2.Laplacian(after, cv2.CV_64F).std() < 0.8 * cv2.Laplacian(before, cv2.CV_64F).std()
 
 
-def test_the_evaluations_of_the_repository_load():
-    from pathlib import Path
+def test_judges_with_a_square_of_their_own_get_it_in_photo_mode():
+    """Zero effort and flip read the squares, recovery cleaned ones; who cannot has the crops."""
+    from faceveil.evaluation.config import EvaluationConfig
+    from faceveil.evaluation.faces import FaceSet
+    from faceveil.evaluation.photos import Seen
+    from faceveil.evaluation.unit import Unit, measure_unit
+    from faceveil.judges.boxed import BoxedGenderJudge
 
+    crops, male, identity = people(12, 2, seed=4)
+    crops = np.repeat(crops[..., None], 3, axis=3)
+    plain = BrightnessJudge("plain")
+    square = BoxedGenderJudge(BrightnessJudge("square").info, None, 0.2, plain, plain)
+    faces = FaceSet("photos", crops, male.astype(np.uint8), identity, {})
+    grey_faces = np.full_like(crops, 120)
+    unit = Unit(
+        "p", 1.0, nothing, faces, None, [plain, square], [], Seen(grey_faces, {0.2: crops}, 0)
+    )
+    adversaries = ("zero-effort", "flip", "recovery")
+    config = EvaluationConfig("t", None, (), (), adversaries=adversaries, repeats=20)
+    record, _ = measure_unit(unit, config)
+    found = {
+        (r.adversary, r.judge): r.value
+        for r in record.rows
+        if r.metric == "AUC" and r.group == "all"
+    }
+    assert found["zero-effort", "plain"] == found["recovery", "blur/plain"] == 0.5
+    assert found["zero-effort", "square"] == found["recovery", "blur/square"] == 1
+    assert found["flip", "square"] == 0
+    assert {r.mode for r in record.rows} == {"photo"}
+
+
+def test_photos_are_cut_out_as_judges_want_them(portrait, tmp_path):
+    from faceveil.evaluation.config import SetSpec
+    from faceveil.evaluation.photos import load_photos, protected_crops
+    from faceveil.imaging.detect import CenterFace
+    from faceveil.judges.boxed import square_crop
+
+    (tmp_path / "photos").mkdir()
+    for i in range(2):
+        cv2.imwrite(str(tmp_path / f"photos/{i}.png"), portrait[..., ::-1])
+    (tmp_path / "photos.csv").write_text("file,gender,identity\n0.png,m,a\n1.png,f,b\n")
+    detector = CenterFace()
+    spec = SetSpec("photos", mode="photo")
+    photos = load_photos(tmp_path, spec, detector, 0, (0.2,))
+    face = detector.detect(portrait)[0]
+    np.testing.assert_array_equal(photos.views[0.2][0], square_crop(portrait, face, 0.2))
+    assert photos.take(np.array([1])).views[0.2].shape == (1, 224, 224, 3)
+
+    class Black:
+        def protect_photo(self, path, **_):
+            return type("Done", (), {"image": np.zeros_like(portrait)})
+
+    seen = protected_crops(photos, Black(), detector, "opposite", 1.0)
+    assert seen.lost == 2
+    assert set(seen.views) == {0.2}
+    assert seen.crops.max() == seen.views[0.2].max() == 0
+
+
+def test_the_evaluations_of_the_repository_load():
     files = sorted((Path(__file__).parents[2] / "evaluations").glob("*.toml"))
     assert files
     for path in files:

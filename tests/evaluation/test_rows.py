@@ -2,7 +2,8 @@
 
 import pytest
 
-from faceveil.evaluation.rows import Row, chosen, from_json, headline, mean, to_columns, to_json
+from faceveil.evaluation.headline import folded, headline, strongest
+from faceveil.evaluation.rows import Row, chosen, from_json, mean, to_columns, to_json
 
 
 def row(protector="p", value=0.4, **changes):
@@ -48,3 +49,29 @@ def test_matching_is_kept_relative_to_the_original_of_the_same_mode():
     assert lines["p", "crop"]["TMR kept"] == pytest.approx(0.75)
     assert lines["p", "photo"]["TMR kept"] == pytest.approx(0.5)
     assert lines["p", "crop"]["strongest AUC"] is None
+
+
+def test_the_strongest_adversary_may_be_one_that_is_always_wrong():
+    def auc(value, adversary, low, high):
+        return row(value=value, metric="AUC", adversary=adversary, low=low, high=high)
+
+    rows = [
+        auc(0.1, "recovery", 0.05, 0.2),
+        auc(0.7, "similarity", 0.6, 0.8),
+        auc(0.4, "zero-effort", 0.3, 0.5),
+    ]
+    (line,) = headline(rows, 0.001)
+    assert line["strongest adversary"] == "recovery: j"
+    assert line["strongest flipped"] is True
+    assert line["strongest AUC"] == pytest.approx(0.9)
+    assert (line["strongest low"], line["strongest high"]) == pytest.approx((0.8, 0.95))
+    assert line["zero-effort AUC"] == 0.4  # as it is
+    assert rows[0].value == 0.1
+
+
+def test_of_two_mirrors_the_one_that_needs_no_flip():
+    zero, flip = (row(value=v, metric="AUC", adversary=a) for v, a in ((0.2, "z"), (0.8, "flip")))
+    for rows in ([zero, flip], [flip, zero]):
+        assert strongest(rows) == flip
+    assert folded(row(value=None, metric="AUC")).value is None
+    assert strongest([row(value=None, metric="AUC"), row(value=0.9)]) is None

@@ -26,7 +26,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate; returns 0, or 1 where there are gaps."""
+    """Evaluate; returns 0, 1 where there are gaps, or 130 when interrupted."""
     from tqdm import tqdm
 
     from faceveil.errors import OptionError
@@ -43,13 +43,20 @@ def run(arguments: argparse.Namespace) -> int:
             f"{a.output}: an evaluation is there already; add --resume to go on with it, or name "
             "another --output"
         )
-    with tqdm(desc=config.title, unit="unit", disable=None) as bar:
+    try:
+        with tqdm(desc=config.title, unit="unit", disable=None) as bar:
 
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
 
-        rows, curves = measure(config, a.output, jobs=a.jobs, threads=a.threads, progress=show)
+            rows, curves = measure(config, a.output, jobs=a.jobs, threads=a.threads, progress=show)
+    except KeyboardInterrupt:
+        print(
+            "faceveil: interrupted; what was measured is kept: go on with --resume",
+            file=sys.stderr,
+        )
+        return 130
     text = write_results(config, rows, curves, a.output)
     print(text)
     gaps = [r for r in rows if r.value is None]

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.adversaries.registry import ADVERSARIES
-
-MODES = ("crop", "photo")
+from faceveil.evaluation.config_check import check
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,16 @@ class EvaluationConfig:
         attacker_limit: about this many of them.
         fmrs: false match rates of the matchers' figures.
         repeats: of the bootstrap.
+        quality: figures of the pictures beside the mean change: ``psnr``, ``ssim``, ``ms_ssim``,
+            and ``niqe``, the only one that photo mode has too.
+        niqe_set: pack of natural faces that NIQE is fitted on; the originals of each set where
+            empty.
+        niqe_block: side of NIQE's blocks in pixels, even, 16 to 112.
+        papers: protocols of single papers, see :mod:`faceveil.evaluation.papers.registry`.
+        attributes: judge of several attributes for ``gender-an``, ``module:function``.
+        attribute_labels: CSV of true attributes by ``source``, relative to ``data``.
+        versions: protected versions of each face that ``averaging`` has, of protectors that draw
+            anew with each seed (``combine = "gibbs"``, ``target = "random"``); 2 to 257.
         seed: decides everything random.
     """
 
@@ -93,10 +101,14 @@ class EvaluationConfig:
     attacker_limit: int | None = 1000
     fmrs: tuple[float, ...] = (0.01, 0.001)
     repeats: int = 500
+    quality: tuple[str, ...] = ("psnr", "ssim", "ms_ssim")
+    niqe_set: str = ""
+    niqe_block: int = 48
+    papers: tuple[str, ...] = ()
+    attributes: str = ""
+    attribute_labels: str = ""
+    versions: int = 8
     seed: int = 0
-
-
-_NEED_OWN_FACES = {"similarity", "retrained-embeddings", "retrained-cnn", "reversal"}
 
 
 def load_evaluation(path: Path) -> EvaluationConfig:
@@ -123,7 +135,7 @@ def load_evaluation(path: Path) -> EvaluationConfig:
         )
     except TypeError as error:
         raise OptionError(f"{path}: {error}; see the evaluations folder for examples") from error
-    _check(config, path)
+    check(config, path)
     return config
 
 
@@ -135,24 +147,3 @@ def _part(cls: type[Any], values: dict[str, Any], path: Path) -> Any:
             f"{path}: unknown key {unknown[0]!r}; expected {', '.join(sorted(known))}"
         )
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-
-
-def _check(config: EvaluationConfig, path: Path) -> None:
-    if not config.protectors or not config.sets:
-        raise OptionError(f"{path}: expected at least one [[protector]] and one [[set]]")
-    mode = next((s.mode for s in config.sets if s.mode not in MODES), None)
-    if mode is not None:
-        raise OptionError(f"{path}: mode {mode!r}; expected one of {', '.join(MODES)}")
-    labels = [p.label for p in config.protectors]
-    if len(set(labels)) < len(labels):
-        raise OptionError(f"{path}: two protectors are called alike; give each a name of its own")
-    for name in config.adversaries:
-        if name not in ADVERSARIES:
-            known = ", ".join(ADVERSARIES)
-            raise OptionError(f"{path}: adversary {name!r}; expected one of {known}")
-    needy = sorted(_NEED_OWN_FACES & set(config.adversaries))
-    if needy and not config.attacker:
-        raise OptionError(f"{path}: {needy[0]} needs faces of its own; name a pack as 'attacker'")
-    bad = next((s for p in config.protectors for s in p.strengths if not 0 <= s <= 1), None)
-    if bad is not None:
-        raise OptionError(f"{path}: strength {bad}; expected 0 to 1")

@@ -27,6 +27,7 @@ class FaceSet:
         male: (N,) uint8 labels.
         identity: (N,) codes of who is shown.
         groups: further labels (N,) by name, such as ``race`` and ``age``.
+        source: (N,) the file that each was cut from, or empty.
     """
 
     name: str
@@ -34,6 +35,7 @@ class FaceSet:
     male: NDArray[np.uint8]
     identity: NDArray[np.int64]
     groups: Mapping[str, NDArray[Any]]
+    source: tuple[str, ...] = ()
 
 
 def choose(
@@ -83,7 +85,9 @@ def load_pack(data: Path, spec: SetSpec, seed: int) -> FaceSet:
     groups = {k: v[rows] for k, v in pack.columns.items() if k in ("race", "age")}
     if "age" in groups:
         groups["age"] = decades(groups["age"])
-    return FaceSet(spec.name, np.stack(crops), male, identity[rows], groups)
+    named = pack.columns.get("source")
+    source = () if named is None else tuple(str(s) for s in named[rows])
+    return FaceSet(spec.name, np.stack(crops), male, identity[rows], groups, source)
 
 
 def decades(age: NDArray[Any]) -> NDArray[np.str_]:

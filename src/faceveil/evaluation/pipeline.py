@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from faceveil.errors import FaceVeilError
@@ -45,6 +47,9 @@ def run(
 
     Returns:
         All rows and curves, in the order of the configuration.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, when no process is left; what was measured is kept.
     """
     todo = list(tasks(config))
     places = [output / "units" / f"{t.key(config)}.json" for t in todo]
@@ -65,22 +70,7 @@ def run(
             work(task, config, place, output / "sheets", threads)
             step()
     else:
-        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-            futures = [
-                pool.submit(work, t, config, p, output / "sheets", threads) for t, p in waiting
-            ]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    step()
-            except BrokenProcessPool as error:
-                raise FaceVeilError(
-                    "a process was ended by the system, most likely for want of memory; what was "
-                    "measured is kept: go on with --resume and fewer --jobs"
-                ) from error
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        _in_processes(jobs, [(t, config, p, output / "sheets", threads) for t, p in waiting], step)
     rows: list[Row] = []
     curves: list[Curve] = []
     for place in places:
@@ -88,3 +78,47 @@ def run(
         rows += from_json(saved["rows"])
         curves += [Curve(**(c | {k: tuple(c[k]) for k in "xy"})) for c in saved["curves"]]
     return rows, curves
+
+
+def _in_processes(
+    jobs: int,
+    calls: Sequence[tuple[Task, EvaluationConfig, Path, Path, int]],
+    step: Callable[[], None],
+) -> None:
+    """Do units in processes of their own, which end with this one when it is interrupted."""
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        with _without_interrupts():
+            futures = [pool.submit(work, *call) for call in calls]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                step()
+        except BrokenProcessPool as error:
+            raise FaceVeilError(
+                "a process was ended by the system, most likely for want of memory; what was "
+                "measured is kept: go on with --resume and fewer --jobs"
+            ) from error
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):
+                # A unit takes minutes: what is not finished is measured again, not waited for.
+                for child in active_children():
+                    child.terminate()
+            raise
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes begun in here never see Ctrl-C, which a terminal sends to all of a group.
+
+    They would each print where they were. The mask is inherited from their very first instruction;
+    a handler of their own would come too late for whoever interrupts while they import.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.measurement import GenderResult, MatcherResult, Measurement
-from faceveil.evaluation.metrics import gender, verification
+from faceveil.evaluation.metrics import gender
+from faceveil.evaluation.metrics.figures import figures
 from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.judges.base import GenderJudge, Matcher
@@ -136,14 +137,13 @@ def _matcher_result(
     name: str, probe: Float32Array, gallery: Float32Array, identities: ArrayLike, fmr: float
 ) -> MatcherResult:
     people = np.unique(np.asarray(identities), return_inverse=True)[1].astype(np.int64)
-    genuine0, impostor0 = verification.pair_scores(probe, probe, people)
-    genuine1, impostor1 = verification.pair_scores(probe, gallery, people)
-    fixed = verification.threshold_at_fmr(impostor0, fmr)
+    before = figures(probe, probe, people, (fmr,))
+    after = figures(probe, gallery, people, (fmr,))
     return MatcherResult(
         matcher=name,
-        tmr_before=verification.tmr_at_fmr(genuine0, impostor0, fmr),
-        tmr_after=verification.tmr_at_fmr(genuine1, impostor1, fmr),
-        tmr_after_fixed=float(np.mean(genuine1 >= fixed)),
-        eer_before=verification.verification_eer(genuine0, impostor0),
-        eer_after=verification.verification_eer(genuine1, impostor1),
+        tmr_before=before.tmr[0],
+        tmr_after=after.tmr[0],
+        tmr_after_fixed=float(np.mean(after.scores >= before.thresholds[0])),
+        eer_before=before.eer,
+        eer_after=after.eer,
     )

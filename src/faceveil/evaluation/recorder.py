@@ -23,7 +23,8 @@ class Curve:
         strength: in [0, 1].
         data: name of the set.
         judge: the judge.
-        kind: ``gender`` (x is the false positive rate) or ``matcher`` (x is the FMR).
+        kind: ``gender`` (x is the false positive rate), ``matcher`` (x is the FMR), or the name of
+            a paper's protocol of matching.
         x: rising, in [0, 1].
         y: true positive or true match rate.
     """
@@ -79,15 +80,17 @@ class Recorder:
             )
         )  # fmt: skip
 
-    def guarded(self, kind: Kind, judge: str, adversary: str, work: Callable[[], None]) -> None:
+    def guarded(
+        self, kind: Kind, judge: str, adversary: str, work: Callable[[], None], metric: str = ""
+    ) -> None:
         """Do work that adds figures; where it fails, a row without a value says why."""
         try:
             work()
         except Exception as error:  # whatever a foreign judge throws: a gap, never a silent number
             text = str(error) if isinstance(error, FaceVeilError) else repr(error)
-            metric = "AUC" if kind == "gender" else "TMR"
+            name = metric or ("AUC" if kind == "gender" else "TMR")
             note = text.splitlines()[0][:300]
-            self.add(kind, judge, metric, None, adversary=adversary, note=note)
+            self.add(kind, judge, name, None, adversary=adversary, note=note)
 
     def curve(self, judge: str, kind: str, x: Any, y: Any) -> None:
         """Add a curve, thinned to what a figure can show."""

@@ -11,10 +11,11 @@ from typing import Any
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.config import EvaluationConfig
+from faceveil.evaluation.headline import headline
 from faceveil.evaluation.provenance import digests, versions
 from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.report.html import Report, Sheet, render
-from faceveil.evaluation.rows import Row, headline, to_columns
+from faceveil.evaluation.rows import Row, to_columns
 from faceveil.imaging.encode import write_atomic
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["gender", "matcher", "quality"]
+Kind = Literal["gender", "matcher", "quality", "paper"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,57 +72,3 @@ def mean(rows: Sequence[Row]) -> float | None:
     """Mean of the values that are there; None where there is none."""
     values = [r.value for r in rows if r.value is not None]
     return float(np.mean(values)) if values else None
-
-
-def headline(rows: Sequence[Row], fmr: float) -> list[dict[str, Any]]:
-    """One line per protector, strength and mode: what a reader looks for first.
-
-    Gender is the mean EER of zero effort over judges and sets, its extremes, and the strongest
-    adversary of all with its interval; matching the mean TMR and the share of the originals' TMR
-    that is kept; the change is the mean absolute one.
-
-    Args:
-        rows: of a whole evaluation.
-        fmr: false match rate of the TMR.
-    """
-    keys = dict.fromkeys((r.protector, r.strength, r.mode) for r in rows)
-    tmr = f"TMR@{fmr:g}"
-    full = {k[2]: _matching(rows, k, tmr) for k in keys if k[0] == "original"}
-    lines = []
-    for key in keys:
-        protector, strength, mode = key
-        own = chosen(rows, protector=protector, strength=strength, mode=mode, group="all")
-        zero = chosen(own, adversary="zero-effort", metric="EER")
-        aucs = [r for r in chosen(own, kind="gender", metric="AUC") if r.value is not None]
-        best = max(aucs, key=lambda r: r.value or 0.0, default=None)
-        eers = [r.value for r in zero if r.value is not None]
-        matched, before = _matching(rows, key, tmr), full.get(mode)
-        lines.append(
-            {
-                "protector": protector,
-                "strength": strength,
-                "mode": mode,
-                "gender EER": mean(zero),
-                "lowest EER": min(eers, default=None),
-                "highest EER": max(eers, default=None),
-                "zero-effort AUC": mean(chosen(own, adversary="zero-effort", metric="AUC")),
-                "strongest adversary": f"{best.adversary}: {best.judge}" if best else None,
-                "strongest AUC": best.value if best else None,
-                "strongest low": best.low if best else None,
-                "strongest high": best.high if best else None,
-                tmr: matched,
-                "TMR kept": matched / before if matched is not None and before else None,
-                "change": mean(chosen(own, metric="mean change")),
-            }
-        )
-    return lines
-
-
-def _matching(rows: Sequence[Row], key: tuple[str, float, str], tmr: str) -> float | None:
-    """Mean TMR over matchers and sets, original probe against protected gallery."""
-    protector, strength, mode = key
-    found = chosen(
-        rows, protector=protector, strength=strength, mode=mode, kind="matcher", metric=tmr,
-        group="all", note="original-protected",
-    )  # fmt: skip
-    return mean(found)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-
-import numpy as np
 
 from faceveil.evaluation.adversaries.base import Protect, Scene, attack
 from faceveil.evaluation.adversaries.registry import build_adversary
 from faceveil.evaluation.config import EvaluationConfig
 from faceveil.evaluation.faces import FaceSet
-from faceveil.evaluation.metrics import quality
 from faceveil.evaluation.metrics.intervals import weights
-from faceveil.evaluation.metrics.ms_ssim import ms_ssim
+from faceveil.evaluation.papers.registry import PAPERS
+from faceveil.evaluation.papers.subject import Subject
+from faceveil.evaluation.photos import Seen
+from faceveil.evaluation.pictures import Pristine, compare_pictures, grey, naturalness
 from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.evaluation.reading import read_gender, read_matching
 from faceveil.evaluation.recorder import Recorder
-from faceveil.imaging.crop import luma
+from faceveil.evaluation.redraw import Redraw, redrawn
+from faceveil.judges.attributes import AttributeJudge
 from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.boxed import Views, p_male
 from faceveil.types import Float64Array, Uint8Array
 
 
@@ -35,9 +37,11 @@ class Unit:
         attacker: the adversaries' own faces, of other people, or None.
         gender_judges: gender judges.
         matchers: face matchers.
-        protected: the protected crops where they are made otherwise (photo mode), or None.
-        mode: ``crop`` or ``photo``.
-        lost: faces that a judge's detector no longer found (photo mode).
+        seen: what judges see of protected photos (photo mode), or None.
+        redraw: protects the faces with another seed, or None where nothing protects.
+        pristine: gives NIQE's model of natural pictures, or None.
+        attributes: reads several attributes, or None.
+        labels: (N, K) true values of these, NaN where unknown, or None.
     """
 
     protector: str
@@ -47,9 +51,16 @@ class Unit:
     attacker: FaceSet | None
     gender_judges: Sequence[GenderJudge]
     matchers: Sequence[Matcher]
-    protected: Uint8Array | None = None
-    mode: str = "crop"
-    lost: int = 0
+    seen: Seen | None = None
+    redraw: Redraw | None = None
+    pristine: Pristine | None = None
+    attributes: AttributeJudge | None = None
+    labels: Float64Array | None = None
+
+    @property
+    def mode(self) -> str:
+        """``crop`` or ``photo``."""
+        return "crop" if self.seen is None else "photo"
 
 
 def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8Array]:
@@ -61,23 +72,30 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
         Figures and curves, and the protected crops, of the shape of the unit's.
     """
     faces = unit.faces
-    protected = unit.protected
-    if protected is None:
-        protected = unit.protect(faces.crops, faces.male)
+    seen = unit.seen or Seen(unit.protect(faces.crops, faces.male), {}, 0)
+    protected = seen.crops
     record = Recorder(unit.protector, unit.strength, faces.name, len(faces.crops), unit.mode)
     if unit.mode == "photo":
-        record.add("quality", "", "faces no longer found", unit.lost / len(faces.crops))
+        record.add("quality", "", "faces no longer found", seen.lost / len(faces.crops))
     else:  # a judge's own crops of two photos do not lie pixel on pixel
-        _quality(record, faces.crops, protected)
+        compare_pictures(record, faces.crops, protected, config.quality)
+    if "niqe" in config.quality:
+        naturalness(record, protected, unit.pristine)
     rgb, original = as_rgb_crops(protected), as_rgb_crops(faces.crops)
     w = weights(faces.identity, config.repeats, config.seed)
     for judge in unit.gender_judges:
-        work = partial(_one_judge, record, judge, rgb, faces, w)
+        work = partial(_one_judge, record, judge, rgb, seen.views, faces, w)
         record.guarded("gender", judge.info.name, "zero-effort", work)
     for matcher in unit.matchers:
         work = partial(_one_matcher, record, matcher, original, rgb, faces, config)
         record.guarded("matcher", matcher.info.name, "", work)
-    scene = _scene(unit, grey(protected), config.seed)
+    subject = Subject(
+        original, rgb, faces, unit.attacker, unit.matchers, unit.attributes, unit.labels, w,
+        config.seed,
+    )  # fmt: skip
+    for paper in config.papers:
+        PAPERS[paper](record, subject)
+    scene = _scene(unit, seen, config)
     for name in config.adversaries:
         if name != "zero-effort":  # the judges have been asked above
             work = partial(_one_adversary, record, name, scene, faces, config.repeats)
@@ -85,26 +103,15 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
     return record, protected
 
 
-def grey(crops: Uint8Array) -> Uint8Array:
-    """BT.601 luma of crops: (N, 224, 224[, 3]) uint8 -> (N, 224, 224)."""
-    return crops if crops.ndim == 3 else np.rint(255 * luma(crops)).astype(np.uint8)
-
-
-def _quality(record: Recorder, before: Uint8Array, after: Uint8Array) -> None:
-    change = quality.mean_absolute_change(before, after)
-    record.add("quality", "", "mean change", change)
-    pairs = list(zip(before, after, strict=True))
-    changed = [quality.psnr(a, b) for a, b in pairs if not np.array_equal(a, b)]
-    if changed:  # the PSNR of equal pictures is infinite
-        record.add("quality", "", "PSNR", float(np.mean(changed)), n=len(changed))
-    record.add("quality", "", "SSIM", float(np.mean([quality.ssim(a, b) for a, b in pairs])))
-    record.add("quality", "", "MS-SSIM", float(np.mean([ms_ssim(a, b) for a, b in pairs])))
-
-
 def _one_judge(
-    record: Recorder, judge: GenderJudge, rgb: Uint8Array, faces: FaceSet, w: Float64Array
+    record: Recorder,
+    judge: GenderJudge,
+    rgb: Uint8Array,
+    views: Views,
+    faces: FaceSet,
+    w: Float64Array,
 ) -> None:
-    read_gender(record, judge.info.name, judge.p_male(rgb), faces, w)
+    read_gender(record, judge.info.name, p_male(judge, rgb, views), faces, w)
 
 
 def _one_matcher(
@@ -126,8 +133,14 @@ def _one_adversary(record: Recorder, name: str, scene: Scene, faces: FaceSet, re
         record.add("gender", r.variant, "EER", r.eer, adversary=name)
 
 
-def _scene(unit: Unit, protected: Uint8Array, seed: int) -> Scene:
+def _scene(unit: Unit, seen: Seen, config: EvaluationConfig) -> Scene:
     """What adversaries get; without faces of their own, none (the configuration sees to that)."""
+    again: Iterable[Uint8Array] = ()
+    draw, protected = unit.redraw, grey(seen.crops)
+    if draw is not None and "averaging" in config.adversaries:
+        again = redrawn(
+            lambda rows, seed: grey(draw(rows, seed)), len(protected), config.seed, config.versions
+        )
     own = unit.attacker
     crops = unit.faces.crops[:0] if own is None else own.crops
     male = unit.faces.male[:0] if own is None else own.male
@@ -140,5 +153,7 @@ def _scene(unit: Unit, protected: Uint8Array, seed: int) -> Scene:
         unit.protect,
         unit.gender_judges,
         unit.matchers,
-        seed=seed,
+        again,
+        config.seed,
+        {margin: grey(view) for margin, view in seen.views.items()},
     )

@@ -8,6 +8,7 @@ Native form (defaults in brackets)::
      "input": {"size": 112, "layout": "NCHW" | "NHWC", "channels": "rgb" | "bgr" | "gray",
                "scale": 1.0, "shift": 0.0, "stretch": false},
      "crop": {"frame": "canonical" | "arcface" | "dlib", "zoom": 1.0, "padding": 0.0},
+     "photo": {"margin": 0.2} [none],
      "output": {"tensor": "" (the first), "read": "column" | "softmax" | "ratio",
                 "male": 1, "female": 0},
      "metric": "cosine" | "euclidean",
@@ -15,8 +16,11 @@ Native form (defaults in brackets)::
 
 The input is ``pixel * scale + shift`` with pixels in 0 to 255, after a per-image stretch of the
 whole crop to 0 to 255 where ``stretch`` is true. Gender is read as ``column`` (output ``male``,
-clipped to [0, 1]), ``softmax`` over the two logits, or ``ratio`` male / (male + female). Cards that
-:mod:`faceveil.training.publish` writes beside shipped weights are understood too.
+clipped to [0, 1]), ``softmax`` over the two logits, or ``ratio`` male / (male + female). Where
+whole photos are at hand, ``photo`` asks for an upright square about the detected box in place of
+``crop``, with a margin on each side in units of the box's longer side
+(:mod:`faceveil.judges.boxed`). Cards that :mod:`faceveil.training.publish` writes beside shipped
+weights are understood too.
 """
 
 from __future__ import annotations
@@ -54,6 +58,13 @@ class CropSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoSpec:
+    """What a gender judge takes of a photo: the square about the detected box, with a margin."""
+
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
 class OutputSpec:
     """Where P(male) or the embedding is: tensor (the first where empty), rule and columns."""
 
@@ -70,6 +81,7 @@ class JudgeCard:
     Attributes:
         thresholds: cosine similarity thresholds by false match rate, of matchers; may be empty.
         metric: the matcher's native metric; embeddings are compared by cosine here all the same.
+        photo: what it takes of a photo, or None where that is ``crop`` too.
     """
 
     info: JudgeInfo
@@ -82,6 +94,7 @@ class JudgeCard:
     output: OutputSpec
     metric: str = "cosine"
     thresholds: Mapping[float, float] = field(default_factory=dict)
+    photo: PhotoSpec | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> JudgeCard:
@@ -112,6 +125,7 @@ class JudgeCard:
                 output=OutputSpec(**full.get("output", {})),
                 metric=str(full.get("metric", "cosine")),
                 thresholds=_thresholds(full),
+                photo=PhotoSpec(**full["photo"]) if full.get("photo") else None,
             )
         except KeyError as error:
             raise ModelError(f"card {name}: no field {error}; add it to the card") from error
@@ -136,6 +150,8 @@ def _check(card: JudgeCard) -> None:
             raise ModelError(
                 f"card {card.info.name}: {where} is {value!r}; expected {', '.join(allowed)}"
             )
+    if card.photo is not None and not (card.task == "gender" and card.photo.margin >= 0):
+        raise ModelError(f"card {card.info.name}: photo is for gender, with a margin from 0")
     if card.input.size < 1 or card.crop.zoom <= 0 or card.crop.padding < 0:
         raise ModelError(f"card {card.info.name}: size or zoom not above 0, or padding below 0")
 

@@ -48,7 +48,7 @@ def load_judge(spec: str, models: Path | None = None, threads: int = 0) -> Gende
     if library is not None:
         return library(option)
     if colon:
-        return python_judge(_function(spec), spec)
+        return python_judge(user_function(spec), spec)
     if spec in BUNDLED:
         own = bundled(threads)
         return own.gender[0] if spec == "judge_gender" else own.matchers[0]
@@ -99,7 +99,13 @@ def _beside(models: Path, stem: str, threads: int) -> GenderJudge | Matcher:
     return kind(card, models, threads=threads)
 
 
-def _function(spec: str) -> Callable[..., Any]:
+def user_function(spec: str) -> Callable[..., Any]:
+    """The user's Python callable ``module:function``, looked for in the current folder too.
+
+    Raises:
+        OptionError: if there is none of that name.
+        ModelError: if its module fails.
+    """
     module, _, name = spec.partition(":")
     sys.path.insert(0, os.getcwd())  # the user's own code, as with python -m
     try:

@@ -146,6 +146,7 @@ def test_cnn_and_reversal_learn_the_inversion():
 
 def test_the_strongest_is_the_headline():
     assert strongest([result(0.4), result(0.7), result(0.6)]).auc == 0.7
+    assert strongest([result(0.2), result(0.7), result(0.6)]).auc == 0.2
     with pytest.raises(OptionError, match="got no result"):
         strongest([])
 

@@ -5,6 +5,7 @@ import pytest
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics import pairs
+from faceveil.evaluation.metrics.figures import figures, genuine_scores
 from faceveil.evaluation.metrics.matching import match
 from faceveil.evaluation.metrics.verification import (
     pair_scores,
@@ -73,3 +74,61 @@ def test_refuses():
     with pytest.raises(OptionError, match="two people"):
         match(before, after, np.zeros(30, int), ())
     assert match(before, after, identity, ()).tmr == ()
+
+
+def test_figures_of_many_images_are_those_of_few():
+    before, after, identity = people(5, 0.7)
+    fmrs = (1e-2, 1e-3)
+    held, streamed = (figures(before, after, identity, fmrs, most=m) for m in (450, 449))
+    assert held.tmr == streamed.tmr
+    assert held.thresholds == streamed.thresholds
+    assert held.eer == pytest.approx(streamed.eer, abs=1e-12)
+    assert (held.genuine, held.impostors) == (streamed.genuine, streamed.impostors)
+    np.testing.assert_array_equal(held.scores, streamed.scores)
+    genuine, impostor = pair_scores(before, after, identity)
+    falling = np.sort(impostor)[::-1]
+    for found in (held, streamed):
+        x, y = found.curve
+        assert (np.diff(x) > 0).all()
+        assert (np.diff(y) >= 0).all()
+        assert x[-1] == y[-1] == 1
+        for fmr, tmr in zip(x[::7], y[::7], strict=True):
+            passed = round(fmr * len(impostor))
+            above, below = falling[max(passed - 2, 0)], falling[min(passed + 1, len(falling) - 1)]
+            assert (genuine >= above).mean() <= tmr <= (genuine >= below).mean()
+    np.testing.assert_array_equal(genuine_scores(before, after, identity), genuine)
+
+
+def test_of_many_images_not_all_scores_are_held(monkeypatch):
+    """An evaluation and the crop protocol never ask for every pair's score above the limit."""
+    from faceveil.evaluation import reading
+    from faceveil.evaluation.faces import FaceSet
+    from faceveil.evaluation.metrics import figures as module
+    from faceveil.evaluation.protocol import Readings, compare
+    from faceveil.evaluation.recorder import Recorder
+
+    before, after, identity = people(6, 0.5)
+    male = (identity % 2).astype(np.uint8)
+    faces = FaceSet("d", np.zeros((len(male), 1, 1), np.uint8), male, identity, {})
+
+    def results():
+        record = Recorder("p", 1.0, "d", len(male))
+        reading.read_matching(record, "m", before, after, faces, (1e-2, 1e-3), 0)
+        sides = (Readings({}, {"m": x}) for x in (before, after))
+        return record.rows, compare(*sides, male, identity, 0.0).matchers[0]
+
+    rows, protocol = results()
+
+    def refused(*_):
+        raise AssertionError("all scores at once")
+
+    monkeypatch.setattr(module, "MOST_IMAGES", 100)
+    monkeypatch.setattr(module.verification, "pair_scores", refused)
+    streamed_rows, streamed = results()
+    assert len(rows) > 12
+    for a, b in zip(rows, streamed_rows, strict=True):
+        assert (a.metric, a.group, a.note, a.n) == (b.metric, b.group, b.note, b.n)
+        assert (a.value, a.low, a.high) == pytest.approx((b.value, b.low, b.high), abs=1e-12)
+    assert protocol.tmr_before == streamed.tmr_before
+    assert protocol.tmr_after_fixed == streamed.tmr_after_fixed
+    assert protocol.eer_after == pytest.approx(streamed.eer_after, abs=1e-12)

@@ -1,8 +1,9 @@
 """A synthetic evaluation: three protectors whose places are known."""
 
+from faceveil.evaluation.headline import headline
 from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.report.html import Report, Sheet
-from faceveil.evaluation.rows import Row, headline
+from faceveil.evaluation.rows import Row
 
 PIXEL = "/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
 

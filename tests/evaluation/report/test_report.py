@@ -9,11 +9,12 @@ pytest.importorskip("jinja2", reason="needs the report extra")
 
 import itertools
 
+from faceveil.evaluation.headline import headline
 from faceveil.evaluation.report import charts
 from faceveil.evaluation.report.html import render
 from faceveil.evaluation.report.svg import Chart, Series, draw
-from faceveil.evaluation.report.tables import gaps, judge_tables
-from faceveil.evaluation.rows import Row, headline
+from faceveil.evaluation.report.tables import adversary_table, gaps, judge_tables
+from faceveil.evaluation.rows import Row
 from tests.evaluation.report.sample import report, rows
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -116,6 +117,20 @@ def test_headline_by_hand():
     assert perfect["strongest adversary"] == "retrained-cnn: cnn"
     assert (perfect["strongest low"], perfect["strongest high"]) == (0.7, 0.9)
     assert perfect["gender EER"] == 0.5
+
+
+def test_who_is_wrong_all_the_time_is_shown_as_who_is_right():
+    where = ("perfect", 1.0, "set", "crop", "recovery", "blur/judge", "gender", "all", "AUC")
+    wrong = Row(*where, 0.1, low=0.05, high=0.2)
+    found = [*rows(), wrong]
+    table = adversary_table(found)
+    line = next(x for x in table.lines if x[0].startswith("recovery"))
+    assert line[table.columns.index("perfect @1")] == "0.900 (0.80 to 0.95) flipped"
+    chart = next(c for c in charts.ladder(found) if c.title.endswith("perfect, strength 1"))
+    series = next(s for s in chart.series if s.name.startswith("recovery"))
+    assert series.points[0][0] == pytest.approx(0.9)
+    assert "flipped" in series.name
+    assert "recovery: blur/judge, flipped" in render(report(extra=(wrong,)))
 
 
 def test_ladder_and_curves_against_n():

@@ -29,22 +29,24 @@ class Averaging:
         Raises:
             OptionError: if a version's shape is not that of the targets.
         """
-        versions = [scene.targets, *scene.again]
-        other = next((v.shape for v in versions if v.shape != scene.targets.shape), None)
-        if other is not None:
-            raise OptionError(
-                f"averaging: got a version of shape {other}; expected {scene.targets.shape}, the "
-                "same faces in the same order"
-            )
-        if all(np.array_equal(v, versions[0]) for v in versions[1:]):
+        total = scene.targets.astype(np.uint16)  # sums of up to 257 versions
+        answers: list[dict[str, Float32Array]] = []
+        different = False
+        for version in scene.again:
+            if version.shape != scene.targets.shape:
+                raise OptionError(
+                    f"averaging: got a version of shape {version.shape}; expected "
+                    f"{scene.targets.shape}, the same faces in the same order"
+                )
+            different |= not np.array_equal(version, scene.targets)
+            total += version
+            answers.append(by_judges(scene, version))
+        if not different:
             return {}
-        answers = [by_judges(scene, v) for v in versions]
+        answers.append(by_judges(scene, scene.targets))
         found = {
             f"scores/{judge}": np.asarray(np.mean([a[judge] for a in answers], axis=0), np.float32)
             for judge in answers[0]
         }
-        total = np.zeros(scene.targets.shape, np.float32)
-        for version in versions:
-            total += version
-        mean = np.rint(total / len(versions)).astype(np.uint8)
+        mean = np.asarray(np.rint(total / np.float32(len(answers))), np.uint8)
         return found | by_judges(scene, mean, "pictures/")

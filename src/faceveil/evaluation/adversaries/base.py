@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from faceveil.evaluation.metrics import gender
 from faceveil.evaluation.metrics.intervals import Interval, percentile, weighted_auc, weights
 from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.boxed import Views, p_male
 from faceveil.types import Float32Array, Uint8Array
 
 Protect = Callable[[Uint8Array, NDArray[np.uint8]], Uint8Array]
@@ -32,8 +33,10 @@ class Scene:
         protect: the protector as a black box, for faces whose gender the adversary knows.
         gender_judges: classifiers at hand.
         matchers: face matchers at hand.
-        again: more protected versions of the targets, by a protector that draws anew each time.
+        again: more protected versions of the targets, by a protector that draws anew each time;
+            may be made as they are asked for.
         seed: decides everything random.
+        views: the targets as judges that want their own square see them, in photo mode.
     """
 
     targets: Uint8Array
@@ -43,8 +46,9 @@ class Scene:
     protect: Protect
     gender_judges: Sequence[GenderJudge]
     matchers: Sequence[Matcher]
-    again: Sequence[Uint8Array] = field(default=())
+    again: Iterable[Uint8Array] = field(default=())
     seed: int = 0
+    views: Views = field(default_factory=dict)
 
 
 class Adversary(Protocol):
@@ -77,8 +81,7 @@ class AttackResult:
     Attributes:
         adversary: its name.
         variant: which judge or classifier.
-        auc: area under the ROC curve; 0.5 is chance. Adversaries know their own sign, so below 0.5
-            they are wrong: only the flip adversary profits from that.
+        auc: area under the ROC curve; 0.5 is chance, and below it the opposite decisions are right.
         interval: bootstrap interval of the AUC over identities.
         eer: equal error rate.
     """
@@ -128,14 +131,14 @@ def attack(
 
 
 def strongest(results: Sequence[AttackResult]) -> AttackResult:
-    """The result with the highest AUC: the headline of a report.
+    """The result whose AUC is farthest from one half, on either side: the headline of a report.
 
     Raises:
         OptionError: if there is none.
     """
     if not results:
         raise OptionError("adversaries: got no result; expected one or more; name an adversary")
-    return max(results, key=lambda r: r.auc)
+    return max(results, key=lambda r: abs(r.auc - 0.5))
 
 
 def as_rgb(crops: Uint8Array) -> Uint8Array:
@@ -143,7 +146,17 @@ def as_rgb(crops: Uint8Array) -> Uint8Array:
     return as_rgb_crops(crops)
 
 
-def by_judges(scene: Scene, crops: Uint8Array, prefix: str = "") -> dict[str, Float32Array]:
-    """P(male) of every judge, by name."""
+def by_judges(
+    scene: Scene, crops: Uint8Array, prefix: str = "", views: Views | None = None
+) -> dict[str, Float32Array]:
+    """P(male) of every judge, by name.
+
+    Args:
+        scene: has the judges.
+        crops: (N, 224, 224[, 3]) uint8 canonical crops.
+        prefix: before each name.
+        views: the same faces as :attr:`Scene.views` has them; without, all judges get the crops.
+    """
     rgb = as_rgb(crops)
-    return {f"{prefix}{judge.info.name}": judge.p_male(rgb) for judge in scene.gender_judges}
+    squares = {margin: as_rgb(view) for margin, view in (views or {}).items()}
+    return {f"{prefix}{j.info.name}": p_male(j, rgb, squares) for j in scene.gender_judges}

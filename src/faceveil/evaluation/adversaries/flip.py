@@ -23,5 +23,5 @@ class Flip:
 
     def scores(self, scene: Scene) -> dict[str, Float32Array]:
         """1 - P(male) by judge."""
-        found = by_judges(scene, scene.targets)
+        found = by_judges(scene, scene.targets, views=scene.views)
         return {judge: np.asarray(1 - p, np.float32) for judge, p in found.items()}

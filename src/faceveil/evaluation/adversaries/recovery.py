@@ -86,8 +86,10 @@ class Recovery:
                 raise OptionError(
                     f"operation: got {operation!r}; expected one of {', '.join(OPERATIONS)}"
                 )
-            cleaned = np.stack([OPERATIONS[operation](face) for face in scene.targets])
-            found |= by_judges(scene, cleaned, f"{operation}/")
+            clean = OPERATIONS[operation]
+            cleaned = np.stack([clean(face) for face in scene.targets])
+            views = {m: np.stack([clean(v) for v in view]) for m, view in scene.views.items()}
+            found |= by_judges(scene, cleaned, f"{operation}/", views)
         return found
 
 

@@ -46,14 +46,23 @@ class Retrained:
             for kind, crops in sets.items():
                 x = matcher.embed(as_rgb(crops))
                 for classifier in self.classifiers:
-                    model = _build(classifier, scene.seed, len(x)).fit(x, scene.own_male)
+                    model = build_classifier(classifier, scene.seed, len(x)).fit(x, scene.own_male)
                     variant = f"{classifier}-{kind}/{matcher.info.name}"
                     found[variant] = _margin(model, targets)
         return found
 
 
-def _build(name: str, seed: int, count: int) -> Any:
-    """An untrained classifier for ``count`` faces."""
+def build_classifier(name: str, seed: int, count: int) -> Any:
+    """An untrained classifier.
+
+    Args:
+        name: one of :data:`CLASSIFIERS`.
+        seed: decides everything random.
+        count: on how many faces it will learn.
+
+    Raises:
+        OptionError: if it is unknown, or scikit-learn is missing.
+    """
     try:
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.neighbors import KNeighborsClassifier

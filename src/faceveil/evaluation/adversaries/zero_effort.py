@@ -20,4 +20,4 @@ class ZeroEffort:
 
     def scores(self, scene: Scene) -> dict[str, Float32Array]:
         """P(male) by judge."""
-        return by_judges(scene, scene.targets)
+        return by_judges(scene, scene.targets, views=scene.views)

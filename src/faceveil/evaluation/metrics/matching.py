@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from faceveil.evaluation.metrics.checks import enough_impostors, finite_scores
 from faceveil.evaluation.metrics.pairs import blocks, highest_impostors, impostor_pairs
 from faceveil.evaluation.metrics.verification import threshold_of_highest
 from faceveil.evaluation.metrics.weighted import weighted_eer
-from faceveil.types import Float32Array
+from faceveil.types import Float32Array, Float64Array
 
 _BINS = 4096
 
@@ -33,6 +33,8 @@ class Matching:
         eer: equal error rate in [0, 1].
         genuine: number of genuine pairs.
         impostors: number of impostor pairs.
+        scores: (G,) genuine scores.
+        curve: FMR, rising, and TMR of some thresholds, each in [0, 1].
     """
 
     tmr: tuple[float, ...]
@@ -40,6 +42,10 @@ class Matching:
     eer: float
     genuine: int
     impostors: int
+    scores: Float64Array = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
+    curve: tuple[Float64Array, Float64Array] = field(
+        default_factory=lambda: (np.empty(0), np.empty(0)), compare=False, repr=False
+    )
 
 
 def match(
@@ -76,7 +82,17 @@ def match(
     thresholds = tuple(threshold_of_highest(highest, total, fmr) for fmr in fmrs)
     tmr = tuple(float((genuine >= t).mean()) for t in thresholds)
     eer = _eer(probe, gallery, identity, genuine, coarse)
-    return Matching(tmr, thresholds, eer, len(genuine), total)
+    return Matching(tmr, thresholds, eer, len(genuine), total, genuine, _curve(genuine, coarse))
+
+
+def _curve(
+    genuine: NDArray[np.float64], coarse: NDArray[np.int64]
+) -> tuple[Float64Array, Float64Array]:
+    """FMR and TMR at the lower edge of every bin, from the highest bin that holds an impostor."""
+    own = np.bincount(_bin(genuine.astype(np.float32)), minlength=_BINS)
+    fmr, tmr = (np.cumsum(x[::-1]) / x.sum() for x in (coarse, own))
+    steps = np.flatnonzero(np.diff(fmr, prepend=0.0))  # where nothing is let in, a point says less
+    return fmr[steps], tmr[steps]
 
 
 def _eer(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from faceveil.evaluation.headline import FLIPPED, strongest
 from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.report.svg import Chart, Series
 from faceveil.evaluation.rows import Row, chosen
@@ -58,7 +59,7 @@ def plane(headline: Sequence[dict[str, Any]], fmr: float) -> list[Chart]:
 
 
 def ladder(rows: Sequence[Row]) -> list[Chart]:
-    """For each protector the best AUC of each adversary, from weak to strong."""
+    """For each protector each adversary's AUC farthest from one half, from weak to strong."""
     found = [r for r in rows if r.kind == "gender" and r.metric == "AUC" and r.group == "all"]
     found = [r for r in found if r.value is not None]
     names = list(dict.fromkeys(r.adversary for r in found))
@@ -69,12 +70,12 @@ def ladder(rows: Sequence[Row]) -> list[Chart]:
         best = []
         for i, name in enumerate(names):
             own = chosen(found, protector=protector, strength=strength, adversary=name)
-            if own:
-                top = max(own, key=lambda r: r.value or 0.0)
+            top = strongest(own)
+            if top is not None:
                 best.append((top, len(names) - i))
         series = tuple(
             Series(
-                f"{top.adversary} ({top.judge}, {top.data})",
+                f"{top.adversary} ({top.judge}, {top.data}{', flipped' * (top.note == FLIPPED)})",
                 ((top.value or 0.0, float(height)),),
                 (f"{top.value:.2f}",),
                 line=False,
@@ -88,7 +89,7 @@ def ladder(rows: Sequence[Row]) -> list[Chart]:
         )
         charts.append(
             Chart(
-                title, "AUC of each adversary's best variant, with its interval", "weak to strong",
+                title, "AUC or 1 - AUC of each adversary's best, with interval", "weak to strong",
                 series, y_range=(0.0, len(names) + 1.0), guides=((0.5, "chance"),),
                 y_ticks=False,
             )
@@ -123,6 +124,10 @@ def rocs(curves: Sequence[Curve]) -> list[Chart]:
         if kind == "gender":
             labels = ("women read as men", "men read as men")
             charts.append(Chart(f"Gender ROC: {judge} on {data}", *labels, series, diagonal=True))
+        elif kind != "matcher":  # a paper's own, with linear axes
+            labels = ("false match rate", "true match rate")
+            title = f"Matching ROC, {kind}: {judge} on {data}"
+            charts.append(Chart(title, *labels, series, diagonal=True))
         else:
             low = min(c.x[0] for c in strongest.values())
             charts.append(

@@ -35,7 +35,7 @@ class Report:
     Attributes:
         title: of the evaluation.
         created: date, ISO.
-        headline: from :func:`faceveil.evaluation.rows.headline`.
+        headline: from :func:`faceveil.evaluation.headline.headline`.
         rows: all figures.
         curves: ROC curves.
         sheets: contact sheets.
