@@ -49,16 +49,18 @@ class SetSpec:
         limit: about this many images, whole identities, half of them men; all where None.
         mode: ``crop``: judges get the crop, as in the papers; ``photo``: judges find the face in
             the protected photo for themselves.
+        colour: crop mode in colour; grey, as in SAN's papers, where not. Adversaries see luma.
     """
 
     path: str
     limit: int | None = None
     mode: str = "crop"
+    colour: bool = False
 
     @property
     def name(self) -> str:
         """The name in tables."""
-        return Path(self.path).stem
+        return Path(self.path).stem + ("-colour" if self.colour else "")
 
 
 @dataclass(frozen=True, slots=True)

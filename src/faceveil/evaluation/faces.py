@@ -23,7 +23,7 @@ class FaceSet:
 
     Attributes:
         name: of the set.
-        crops: (N, 224, 224) grey uint8 canonical crops.
+        crops: (N, 224, 224) grey or, where asked for, (N, 224, 224, 3) RGB uint8 canonical crops.
         male: (N,) uint8 labels.
         identity: (N,) codes of who is shown.
         groups: further labels (N,) by name, such as ``race`` and ``age``.
@@ -62,7 +62,7 @@ def choose(
 
 
 def load_pack(data: Path, spec: SetSpec, seed: int) -> FaceSet:
-    """A set from a Parquet pack: grey, brought to 224 px.
+    """A set from a Parquet pack: grey or in colour, brought to 224 px.
 
     Raises:
         OptionError: if the pack is missing or damaged, or lacks a gender.
@@ -73,7 +73,7 @@ def load_pack(data: Path, spec: SetSpec, seed: int) -> FaceSet:
         raise OptionError(
             'evaluate: pyarrow is not installed; expected the extra: pip install "faceveil[report]"'
         ) from error
-    pack = load_packs([data / spec.path], grey=True)
+    pack = load_packs([data / spec.path], grey=not spec.colour)
     # Where nobody is named, each face is a person of its own.
     identity = pack.identity if len(pack.identity) else np.arange(len(pack), dtype=np.int64)
     rows = choose(pack.male, identity, spec.limit, seed)

@@ -30,7 +30,7 @@ def grey(crops: Uint8Array) -> Uint8Array:
 def compare_pictures(
     record: Recorder, before: Uint8Array, after: Uint8Array, wanted: Sequence[str]
 ) -> None:
-    """Mean absolute change always, and what else is wanted of PSNR, SSIM and MS-SSIM.
+    """Mean absolute change always, and what else is wanted of PSNR, SSIM and MS-SSIM, of luma.
 
     Args:
         record: where the figures go.
@@ -40,7 +40,7 @@ def compare_pictures(
     """
     change = quality.mean_absolute_change(before, after)
     record.add("quality", "", "mean change", change)
-    pairs = list(zip(before, after, strict=True))
+    pairs = list(zip(grey(before), grey(after), strict=True))
     if "psnr" in wanted:
         changed = [quality.psnr(a, b) for a, b in pairs if not np.array_equal(a, b)]
         if changed:  # the PSNR of equal pictures is infinite

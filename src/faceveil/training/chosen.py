@@ -15,9 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from faceveil.data.packs import load_packs
-from faceveil.networks.layout import channels_last
 from faceveil.training.gender import as_batch
-from faceveil.training.san import load_classifier
+from faceveil.training.guides import load_guide
 
 FACES = 512
 BEST = "best.safetensors"
@@ -41,8 +40,7 @@ class HeldOut:
     def __init__(
         self, run: Path, pack: Path, frame: int, conditions: Conditions, output: Path, device: str
     ) -> None:
-        network, self.frame = load_classifier(run)
-        self.network = channels_last(network, device)
+        self.guide = load_guide(run, device)
         faces = load_packs([pack])
         rows = torch.arange(min(FACES, len(faces)))
         self.image = as_batch(faces.images, rows, frame)
@@ -71,17 +69,13 @@ class HeldOut:
         return accuracy
 
     def _accuracy(self, editor: nn.Module) -> float:
-        weights = self.image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
         right = 0
         with torch.no_grad():
             for start in range(0, len(self.image), 64):
                 image = self.image[start : start + 64].to(self.device)
                 male = self.male[start : start + 64].to(self.device)
                 made = editor(image, *self.conditions(image, male)).clamp(0, 1)
-                grey = (made * weights.to(made.device)).sum(dim=1, keepdim=True)
-                size = (self.frame, self.frame)
-                grey = nn.functional.interpolate(grey, size, mode="bilinear", antialias=True)
-                right += int(((self.network(grey) > 0) == (male > 0.5)).sum())
+                right += int(((self.guide(made) > 0) == (male > 0.5)).sum())
         return right / len(self.image)
 
 

@@ -15,12 +15,11 @@ from faceveil.networks.editor import Editor
 from faceveil.networks.gender_an import Discriminator, Generator
 from faceveil.networks.layout import channels_last
 from faceveil.training import checkpoint, loop, wgan
-from faceveil.training.augment import random_view
 from faceveil.training.chosen import HeldOut
 from faceveil.training.config import GenderANConfig
+from faceveil.training.guides import Guide, load_guide
 from faceveil.training.labelled_faces import load_labelled, write_sheet
 from faceveil.training.matchers import load_matcher
-from faceveil.training.san import load_classifier
 
 
 def build(config: GenderANConfig) -> Editor:
@@ -37,7 +36,7 @@ class Objective:
         editor: the generator.
         critic: the discriminator; L_G sees it frozen.
         matcher: frozen; faces (N, 3, S, S) in [0, 1] -> descriptors (N, D).
-        guides: frozen gender classifiers of grey faces with their frames; each step asks one.
+        guides: frozen gender classifiers; each step asks one, on random views of the faces.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class Objective:
         editor: Editor,
         critic: Discriminator,
         matcher: nn.Module,
-        guides: Sequence[tuple[nn.Module, int]] = (),
+        guides: Sequence[Guide] = (),
     ) -> None:
         self.config, self.editor, self.critic, self.matcher = config, editor, critic, matcher
         self.guides = guides
@@ -87,19 +86,11 @@ class Objective:
             loss = loss + c.lambda_3 * terms["G_rec"] + c.lambda_4 * terms["G_fm"]
             if self.guides:
                 wanted = target[:, c.attributes.index("Male")]
-                terms["G_guide"] = self._guide(made, wanted, generator)
+                which = int(torch.randint(len(self.guides), (1,), generator=generator))
+                read = self.guides[which](made, generator)
+                terms["G_guide"] = F.binary_cross_entropy_with_logits(read, wanted)
                 loss = loss + c.lambda_guides * terms["G_guide"]
         return loss, {k: float(v.detach()) for k, v in terms.items()}
-
-    def _guide(self, made: Tensor, male: Tensor, generator: torch.Generator) -> Tensor:
-        """Cross-entropy of one guide, drawn at random, on random grey views: ours."""
-        which = int(torch.randint(len(self.guides), (1,), generator=generator))
-        network, frame = self.guides[which]
-        weights = made.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-        view = random_view((made * weights).sum(dim=1, keepdim=True), generator, size=frame)
-        with torch.autocast(made.device.type, torch.bfloat16):
-            logit = network(view.contiguous(memory_format=torch.channels_last))
-        return F.binary_cross_entropy_with_logits(logit.float(), male)
 
 
 def train(
@@ -122,8 +113,7 @@ def train(
     editor = channels_last(build(config), device)
     critic = channels_last(Discriminator(config.frame, len(config.attributes)), device)
     matcher = load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device)
-    networks = [load_classifier(output.parent / name) for name in config.guides]
-    guides = [(channels_last(c, device), frame) for c, frame in networks]
+    guides = [load_guide(output.parent / name, device) for name in config.guides]
     objective = Objective(config, editor, critic, matcher, guides)
     modules: dict[str, nn.Module] = {"editor": editor, "critic": critic}
     if config.start and not (output / "checkpoint.safetensors").is_file():

@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.training.augment import random_view
+from faceveil.training.guides import luma
 from faceveil.training.losses import matching_loss
 
 
@@ -117,9 +118,9 @@ def _view(image: Tensor, generator: torch.Generator) -> Tensor:
     n = len(image)
     tint = 1 + 0.3 * (torch.rand(n, 3, 1, 1, generator=generator) - 0.5)
     grey = (torch.rand(n, 1, 1, 1, generator=generator) < 0.5).to(image.device)
-    weights = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    luma = (image * weights).sum(dim=1, keepdim=True).expand_as(image)
-    image = torch.where(grey, luma, image * tint.to(image.device, image.dtype))
+    image = torch.where(
+        grey, luma(image).expand_as(image), image * tint.to(image.device, image.dtype)
+    )
     view = random_view(image, generator, degrees=8, scale=0.1, shift=0.05, tone=0.15)
     # Convolutions of 16 bits run backward several times slower in the other layout.
     return view.contiguous(memory_format=torch.channels_last)
