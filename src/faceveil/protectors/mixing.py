@@ -1,9 +1,9 @@
 """Face mixing (Othman & Ross, ECCV Workshops 2014): a morph with a face of the target gender.
 
 The paper mixes with a photo of somebody else who looks alike. Here the other face is the average
-of hundreds of people of one gender who look alike, so that no one's photo is shipped. It is given
-the contrast of the person's own face, which an average lacks: without that the mix hides little
-(on 400 grey crops of celeba128-test a gender EER of 0.36 in place of 0.47).
+of hundreds of photos of people of one gender who look alike, so that no one's photo is shipped.
+It is given the contrast of the person's own face, which an average lacks: without that the mix
+hides little (on 400 grey crops of celeba128-test a gender EER of 0.36 in place of 0.47).
 """
 
 from __future__ import annotations
