@@ -24,13 +24,22 @@ from faceveil import load_protector
 from faceveil.data.packs import Pack, load_packs
 from faceveil.evaluation.metrics import gender
 from faceveil.evaluation.metrics.verification import lfw_accuracy, tmr_at_fmr
-from faceveil.judges.registry import shared_judges
+from faceveil.evaluation.provenance import versions
+from faceveil.judges.cache import Answers, CachedGenderJudge, CachedMatcher
+from faceveil.judges.registry import JudgeSet, shared_judges
 from faceveil.types import Float32Array, Uint8Array
 
 
 def canonical(pack: Pack) -> Uint8Array:
     """Pack images as colour canonical crops."""
     return np.stack([cv2.resize(x, (224, 224), interpolation=cv2.INTER_CUBIC) for x in pack.images])
+
+
+def kept(judges: JudgeSet, path: Path) -> tuple[list[CachedGenderJudge], list[CachedMatcher]]:
+    """The judges with their answers kept in a file, so that a stopped run goes on."""
+    answers = Answers(path)
+    gender_judges = [CachedGenderJudge(judge, answers) for judge in judges.gender]
+    return gender_judges, [CachedMatcher(matcher, answers) for matcher in judges.matchers]
 
 
 def stated(models: Path, name: str, data: str) -> dict[str, Any]:
@@ -45,6 +54,37 @@ def pair_scores(before: Float32Array, after: Float32Array, rows: np.ndarray) -> 
     return np.asarray((before[rows[:, 0]] * after[rows[:, 1]]).sum(axis=1))
 
 
+def markdown(document: dict[str, Any]) -> str:
+    """The table of docs/evaluation.md: ours, and what the model's file of facts states."""
+
+    def cell(row: dict[str, Any], key: str, fact: str) -> str:
+        return f"{row[key]:.3f} ({row[fact]:.3f})" if row.get(fact) is not None else "-"
+
+    lines = [
+        "| gender judge | CelebA: accuracy | AUC | LFW: accuracy | AUC |",
+        "|---|---|---|---|---|",
+    ]
+    found = document["gender"]
+    for name in dict.fromkeys(key.split(" on ")[0] for key in found):
+        rows = [found[f"{name} on {data}"] for data in ("celeba128-test", "lfw128")]
+        cells = [cell(r, k, f"stated {k}") for r in rows for k in ("accuracy", "AUC")]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| matcher, second picture | LFW pairs: accuracy | TMR at FMR 1 % |",
+        "|---|---|---|",
+    ]
+    for key, row in document["lfw pairs"].items():
+        if "stated accuracy" in row:
+            accuracy = cell(row, "accuracy", "stated accuracy")
+            tmr = cell(row, "TMR at FMR 1 %", "stated TMR")
+        else:
+            accuracy, tmr = f"{row['accuracy']:.3f}", f"{row['TMR at FMR 1 %']:.3f}"
+        name, second = key.split(", ")
+        lines.append(f"| `{name}`, {second} | {accuracy} | {tmr} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure, print, write JSON."""
     root = Path(__file__).parents[1]
@@ -53,14 +93,15 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--protector", action="append", help="default: san")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--cache", type=Path, default=root / "runs" / "cache" / "judges.sqlite")
     parser.add_argument("--output", type=Path, default=root / "benchmarks/results/judges.json")
     a = parser.parse_args()
-    judges = shared_judges(a.models, a.threads)
+    gender_judges, matchers = kept(shared_judges(a.models, a.threads), a.cache)
     document: dict[str, Any] = {"gender": {}, "lfw pairs": {}}
     packs = {n: load_packs([a.data / f"{n}.parquet"]) for n in ("celeba128-test", "lfw128")}
     for name, pack in packs.items():
         crops = canonical(pack)
-        for judge in judges.gender:
+        for judge in gender_judges:
             scores = judge.p_male(crops)
             fact = stated(a.models, judge.info.name, name)
             row = {
@@ -68,7 +109,7 @@ def main() -> None:
                 "stated accuracy": fact.get("acc"),
                 "balanced accuracy": round(gender.balanced_accuracy(scores, pack.male), 4),
                 "AUC": round(gender.auc(scores, pack.male), 4),
-                "stated AUC": round(fact.get("auc", float("nan")), 4),
+                "stated AUC": round(fact["auc"], 4) if "auc" in fact else None,
             }
             document["gender"][f"{judge.info.name} on {name}"] = row
             print(name, judge.info.name, row, flush=True)
@@ -82,17 +123,17 @@ def main() -> None:
     fold = np.arange(len(same)) % 10
     crops = canonical(pack)
     seconds = np.unique(rows[:, 1])
-    versions: dict[str, Uint8Array] = {"original": crops}
+    protected: dict[str, Uint8Array] = {"original": crops}
     for name in a.protector or ["san"]:
         method, _, strength = name.partition("@")
         changed = crops.copy()
         changed[seconds] = load_protector(method, threads=a.threads).protect_crops(
             crops[seconds], pack.male[seconds].astype(np.uint8), strength=float(strength or 0.8)
         )
-        versions[name] = changed
-    for matcher in judges.matchers:
+        protected[name] = changed
+    for matcher in matchers:
         before = matcher.embed(crops)
-        for name, changed in versions.items():
+        for name, changed in protected.items():
             after = before if name == "original" else matcher.embed(changed)
             scores = pair_scores(before, after, rows)
             accuracy, error = lfw_accuracy(scores, same, fold)
@@ -107,7 +148,10 @@ def main() -> None:
                 row |= {"stated accuracy": fact["acc10fold"], "stated TMR": fact["tmr@fmr1e-2"]}
             document["lfw pairs"][f"{matcher.info.name}, {name}"] = row
             print(matcher.info.name, name, row, flush=True)
+    document["pairs"] = {"same": int(same.sum()), "different": int((same == 0).sum())}
+    document["versions"] = versions()
     a.output.write_text(json.dumps(document, indent=1) + "\n")
+    print(markdown(document))
 
 
 if __name__ == "__main__":
