@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.errors import ModelError
@@ -25,7 +26,7 @@ class Guide:
         config: its recipe: the frame, whether it sees grey, and the views that it was trained on.
     """
 
-    network: nn.Module
+    network: Callable[[Tensor], Tensor]
     config: GenderConfig
 
     def __call__(self, faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -47,7 +48,7 @@ class Guide:
                 x, generator, degrees=c.degrees, scale=c.scale, shift=c.shift, size=c.frame
             )
         with torch.autocast(x.device.type, torch.bfloat16):
-            out: Tensor = self.network(x.contiguous(memory_format=torch.channels_last))
+            out = self.network(x.contiguous(memory_format=torch.channels_last))
         return out.float()
 
 
