@@ -234,6 +234,26 @@ def textured(place, name):
     pq.write_table(table.set_column(at, "image", [images]), place / f"{name}.parquet")
 
 
+def redden(crops, male):
+    """A protector of colours; grey crops would have no fourth axis to redden."""
+    out = crops.astype(np.int32)
+    out[..., 0] += 60
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def test_crops_in_colour(place):
+    path = write(place, 'quality = ["psnr", "ssim", "ms_ssim"]', adversaries='["zero-effort"]')
+    text = path.read_text().replace(":veil", ":redden").replace(":stranger", ":nothing")
+    path.write_text(text + "colour = true\n")
+    evaluate(place)
+    rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
+    assert {r["data"] for r in rows} == {"test-colour"}
+    change = {r["protector"]: r["value"] for r in rows if r["metric"] == "mean change"}
+    assert change["veil"] == pytest.approx(60 / 255 / 3, rel=0.05)
+    ssim = {r["protector"]: r["value"] for r in rows if r["metric"] == "SSIM"}
+    assert ssim["nothing"] == 1 > ssim["veil"]
+
+
 @pytest.mark.parametrize("other", ["", "own.parquet"])
 def test_niqe_where_it_is_asked_for(place, other):
     textured(place, "test")
