@@ -389,8 +389,17 @@ def gone(pid):
         return True
 
 
+@pytest.fixture
+def interruptible():
+    """A shell's background jobs ignore Ctrl-C, and so do their children unless it is handled."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
 @pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_is_one_line_and_leaves_no_process(place, jobs):
     path = write(place, adversaries='["zero-effort"]')
     text = path.read_text()
@@ -408,13 +417,17 @@ def test_ctrl_c_is_one_line_and_leaves_no_process(place, jobs):
         env=os.environ | {"FACEVEIL_TEST_PIDS": str(pids)},
         cwd=Path(__file__).parents[2],
     ) as process:
-        deadline = time.monotonic() + 240
-        while not (pids.exists() and len(pids.read_text().split()) == int(jobs)):
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)
-        said, complaint = process.communicate(timeout=120)
+        try:
+            deadline = time.monotonic() + 240
+            while not (pids.exists() and len(pids.read_text().split()) == int(jobs)):
+                assert process.poll() is None, process.stderr.read()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            os.killpg(process.pid, signal.SIGINT)
+            said, complaint = process.communicate(timeout=120)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # whatever went wrong, nothing is left behind
+            raise
     assert process.returncode == 130
     assert said == ""
     assert complaint.strip().splitlines() == [

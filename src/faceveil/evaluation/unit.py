@@ -94,7 +94,7 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
         config.seed,
     )  # fmt: skip
     for paper in config.papers:
-        PAPERS[paper](record, subject)
+        record.guarded("paper", paper, "", partial(PAPERS[paper], record, subject), "figures")
     scene = _scene(unit, seen, config)
     for name in config.adversaries:
         if name != "zero-effort":  # the judges have been asked above
