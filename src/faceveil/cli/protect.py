@@ -50,7 +50,6 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--target",
         choices=("opposite", "neutral", "random", "same"),
-        default="opposite",
         help="what faces should read as (default: opposite)",
     )
     p.add_argument(
@@ -120,6 +119,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
 
     from faceveil.imaging.encode import remove_stale, write_atomic
     from faceveil.protectors.photo import PhotoOptions
+    from faceveil.protectors.registry import checked_target
     from faceveil.runtime.batch import BatchOptions, protect_files
     from faceveil.runtime.paths import plan_jobs, shown
     from faceveil.runtime.report import counts, summary, to_json
@@ -132,7 +132,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     photo = PhotoOptions(
         arguments.faces,
         gender,
-        arguments.target,
+        checked_target(arguments.method, arguments.target),
         arguments.strength,
         arguments.seed,
         arguments.aligned,
