@@ -70,6 +70,34 @@ def test_from_recipe_and_resumed_bit_identical(place, monkeypatch):
     assert a.read_bytes() == b.read_bytes()
 
 
+def test_published_and_run(place):
+    from faceveil.protectors.adaptive import AdaptiveProtector
+    from faceveil.training import checkpoint
+    from faceveil.training.config import load_config
+    from faceveil.training.publish import publish
+
+    path = recipe(place, "shipped")
+    run_recipe(path, place, place, place / "runs", "cpu")
+    onnx = publish(path, place / "runs", place, place / "weights")
+    protector = AdaptiveProtector(onnx, threads=1)
+    faces = np.random.default_rng(0).random((3, 224, 224, 3)).astype(np.float32)
+    male = np.array([1, 0, 1], np.float32)
+    target = np.array([0, 0.5, 1], np.float32)
+    out = protector.protect(faces, male, target)
+    np.testing.assert_array_equal(out, protector.protect(faces, 1 - male, target))  # no label
+    one = protector.protect(faces[1:2], male[1:2], target[1:2])
+    np.testing.assert_allclose(one, out[1:2], atol=1e-4)
+    assert protector.protect(faces[:0], male[:0], target[:0]).shape == (0, 224, 224, 3)
+    network = adaptive.build(load_config(path)).eval()
+    checkpoint.load(place / "runs" / "shipped" / "checkpoint.safetensors", {"editor": network})
+    small = np.stack([cv2.resize(x, (128, 128), interpolation=cv2.INTER_AREA) for x in faces])
+    with torch.no_grad():
+        x = torch.from_numpy(small).permute(0, 3, 1, 2)
+        change = (network(x, torch.from_numpy(target)) - x).permute(0, 2, 3, 1).numpy()
+    up = np.stack([cv2.resize(c, (224, 224), interpolation=cv2.INTER_CUBIC) for c in change])
+    np.testing.assert_allclose(out, np.clip(faces + up, 0, 1), atol=3e-3)  # 16-bit weights
+
+
 def test_even_odds_by_hand():
     logits = torch.tensor([0.0, 2.0, -2.0])
     p = [0.5, 1 / (1 + math.exp(-2)), 1 / (1 + math.exp(2))]
