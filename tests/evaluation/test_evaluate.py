@@ -525,6 +525,30 @@ def test_judges_with_a_square_of_their_own_get_it_in_photo_mode():
     assert {r.mode for r in record.rows} == {"photo"}
 
 
+def test_who_only_looks_sees_photos_in_colour():
+    """Gender by the red channel alone, while the luma is the same: grey would hide it."""
+    from faceveil.evaluation.config import EvaluationConfig
+    from faceveil.evaluation.faces import FaceSet
+    from faceveil.evaluation.photos import Seen
+    from faceveil.evaluation.unit import Unit, measure_unit
+
+    class RedJudge(BrightnessJudge):
+        def p_male(self, crops):
+            return (crops[..., 0].mean(axis=(1, 2)) / 255).astype(np.float32)
+
+    crops, male, identity = people(12, 2, seed=4)
+    colours = np.array([[60, 152, 100], [140, 111, 100]])  # both of luma 118
+    painted = np.broadcast_to(colours[male][:, None, None], (*crops.shape, 3)).astype(np.uint8)
+    faces = FaceSet("photos", painted, male.astype(np.uint8), identity, {})
+    unit = Unit("p", 1.0, nothing, faces, None, [RedJudge("red")], [], Seen(painted, {}, 0))
+    names = ("zero-effort", "flip", "recovery")
+    config = EvaluationConfig("t", None, (), (), adversaries=names, repeats=20)
+    rows = [r for r in measure_unit(unit, config)[0].rows if r.metric == "AUC"]
+    found = {(r.adversary, r.judge): r.value for r in rows}
+    assert found["zero-effort", "red"] == found["recovery", "blur/red"] == 1
+    assert found["flip", "red"] == 0
+
+
 def test_photos_are_cut_out_as_judges_want_them(portrait, tmp_path):
     from faceveil.evaluation.config import SetSpec
     from faceveil.evaluation.photos import load_photos, protected_crops
