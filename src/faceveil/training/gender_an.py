@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 from torch.optim import Adam
 
 from faceveil.networks.editor import Editor
@@ -17,7 +16,7 @@ from faceveil.networks.layout import channels_last
 from faceveil.training import checkpoint, loop, wgan
 from faceveil.training.chosen import HeldOut
 from faceveil.training.config import GenderANConfig
-from faceveil.training.guides import Guide, load_guide
+from faceveil.training.guides import Guide, ask_one, load_guide
 from faceveil.training.labelled_faces import load_labelled, write_sheet
 from faceveil.training.matchers import load_matcher
 
@@ -86,9 +85,7 @@ class Objective:
             loss = loss + c.lambda_3 * terms["G_rec"] + c.lambda_4 * terms["G_fm"]
             if self.guides:
                 wanted = target[:, c.attributes.index("Male")]
-                which = int(torch.randint(len(self.guides), (1,), generator=generator))
-                read = self.guides[which](made, generator)
-                terms["G_guide"] = F.binary_cross_entropy_with_logits(read, wanted)
+                terms["G_guide"] = ask_one(self.guides, made, wanted, generator)
                 loss = loss + c.lambda_guides * terms["G_guide"]
         return loss, {k: float(v.detach()) for k, v in terms.items()}
 

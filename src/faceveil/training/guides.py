@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,21 @@ def load_guide(run: Path, device: str) -> Guide:
     if not isinstance(config, GenderConfig):
         raise ModelError(f"{run}: kind is {config.kind!r}; expected a gender classifier")
     return Guide(channels_last(load_classifier(run)[0], device), config)
+
+
+def ask_one(
+    guides: Sequence[Guide], faces: Tensor, wanted: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Cross-entropy of one guide, drawn at random, on random views: scalar.
+
+    Args:
+        guides: to draw from.
+        faces: (N, 3, S, S) RGB in [0, 1].
+        wanted: (N,) what they are to read as, 1 male.
+        generator: draws the guide and the views.
+    """
+    which = int(torch.randint(len(guides), (1,), generator=generator))
+    return F.binary_cross_entropy_with_logits(guides[which](faces, generator), wanted)
 
 
 def luma(faces: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ races of which exactly one holds.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,6 +21,7 @@ from faceveil.protectors.labels import names_of, spans
 from faceveil.training import loop, wgan
 from faceveil.training.chosen import HeldOut
 from faceveil.training.config import PrivacyNetConfig
+from faceveil.training.guides import Guide, ask_one, load_guide
 from faceveil.training.labelled_faces import load_labelled, write_sheet
 from faceveil.training.matchers import load_matcher
 
@@ -38,12 +40,19 @@ class Objective:
         editor: the generator.
         critic: the discriminator; L_G sees it frozen.
         matcher: frozen; faces (N, 3, S, S) in [0, 1] -> descriptors (N, D).
+        guides: frozen gender classifiers; each step asks one, on random views of the faces.
     """
 
     def __init__(
-        self, config: PrivacyNetConfig, editor: Editor, critic: Discriminator, matcher: nn.Module
+        self,
+        config: PrivacyNetConfig,
+        editor: Editor,
+        critic: Discriminator,
+        matcher: nn.Module,
+        guides: Sequence[Guide] = (),
     ) -> None:
         self.config, self.editor, self.critic, self.matcher = config, editor, critic, matcher
+        self.guides = guides
 
     def __call__(
         self, step: int, image: Tensor, source: Tensor, generator: torch.Generator
@@ -73,6 +82,10 @@ class Objective:
             terms["G_fm"] = wgan.matcher_term(self.matcher, image, made, c.match_share)
             loss = loss + terms["G_adv"] + c.lambda_cls * terms["G_att"]
             loss = loss + c.lambda_rec * terms["G_rec"] + c.lambda_m * terms["G_fm"]
+            if self.guides:
+                wanted = target[:, names_of(c.groups).index("Male")]
+                terms["G_guide"] = ask_one(self.guides, made, wanted, generator)
+                loss = loss + c.lambda_guides * terms["G_guide"]
         return loss, {k: float(v.detach()) for k, v in terms.items()}
 
 
@@ -99,7 +112,8 @@ def train(
         Discriminator(config.frame, labels, config.critic_width, config.critic_layers), device
     )
     matcher = load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device)
-    objective = Objective(config, editor, critic, matcher)
+    guides = [load_guide(output.parent / name, device) for name in config.guides]
+    objective = Objective(config, editor, critic, matcher, guides)
     modules: dict[str, nn.Module] = {"editor": editor, "critic": critic}
     parameters = [p for m in modules.values() for p in m.parameters()]
 

@@ -107,8 +107,10 @@ def ship_editor(
     else:
         title, groups, condition = "PrivacyNet (IEEE TIP 2020)", config.groups, "labels"
         editor = privacynet.build(config)
-    best = run / BEST
-    checkpoint.load(best if best.is_file() else run / "checkpoint.safetensors", {"editor": editor})
+    chosen = run / BEST if config.ship == "best" else run / "checkpoint.safetensors"
+    if not chosen.is_file():  # nobody was asked to choose
+        chosen = run / "checkpoint.safetensors"
+    checkpoint.load(chosen, {"editor": editor})
     labels = len(names_of(groups))
     example = {
         "image": torch.rand(2, 3, config.frame, config.frame),
@@ -128,7 +130,7 @@ def ship_editor(
         "estimator": config.labels.replace("-", "_"),
         "smoothing_px": config.smoothing,
         "gain": config.gain,
-        "safetensors_sha256": _safetensors(editor.state_dict(), target),
+        "safetensors_sha256": _safetensors(editor.half().state_dict(), target),
         "parameters": sum(p.numel() for p in editor.parameters()),
     }
 
