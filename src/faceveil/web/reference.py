@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -56,15 +57,20 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     )
     answers = "".join(
         f"<tr><th scope=row>{escape(status)}</th><td colspan=2>"
-        f"{escape(answer.get('description', ''))}</td></tr>"
+        f"{_text(answer.get('description', ''))}</td></tr>"
         for status, answer in operation["responses"].items()
     )
     form = f"<h3>Form fields</h3><div class=scroll><table>{rows}</table></div>" if rows else ""
     return (
         f"<section><h2><code>{method} {escape(path)}</code></h2>"
-        f"<p>{escape(operation.get('summary', ''))} {escape(operation.get('description', ''))}</p>"
+        f"<p>{escape(operation.get('summary', ''))} {_text(operation.get('description', ''))}</p>"
         f"{form}<h3>Answers</h3><div class=scroll><table>{answers}</table></div></section>"
     )
+
+
+def _text(text: str) -> str:
+    """Text with code between backticks, as OpenAPI has it."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _kind(field: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ const $ = (id) => document.getElementById(id);
 const SUFFIX = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/bmp": ".bmp", "image/tiff": ".tif" };
 const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?)$/i;
 
-const photos = []; // {name, file, url, faces, chosen, result, made, checked, error}
+const photos = []; // {name, file, url, faces, chosen, result, made, checked, error, hopeless}
 let current = null;
 let methods = {};
 let limits = null;
@@ -34,7 +34,8 @@ async function call(path, form) {
       await askToken();
     } else {
       const problem = await answer.json().catch(() => ({}));
-      throw new Error(problem.message || `The server answered ${answer.status}.`);
+      const error = new Error(problem.message || `The server answered ${answer.status}.`);
+      throw Object.assign(error, { final: answer.status < 500 });
     }
   }
 }
@@ -78,20 +79,21 @@ async function pump() {
       else await protect(photo);
     } catch (error) {
       photo.error = error.message;
+      photo.hopeless = !photo.faces && error.final; // no option makes it a photo
       if (photo === current) say(error.message);
     }
     draw(photo);
   }
   running = false;
   $("busy").hidden = true;
-  if (photos.length) say(null, summary());
+  if (photos.length) $("status").textContent = summary();
 }
 
 async function detect(photo) {
   const found = await call("detect", formOf(photo));
   Object.assign(photo, { faces: found.faces, size: [found.width, found.height] });
   photo.chosen = new Set(found.faces.map((face) => face.number));
-  if (!found.faces.length) photo.error = "No face was found in this photo.";
+  if (!found.faces.length) Object.assign(photo, { error: "No face was found in this photo.", hopeless: true });
 }
 
 async function protect(photo) {
@@ -99,7 +101,7 @@ async function protect(photo) {
   const check = !sliding;
   const faces = photo.chosen.size === photo.faces.length ? "all" : [...photo.chosen].sort((a, b) => a - b).join();
   const done = await call("protect", formOf(photo, { ...options(), faces, answer: "json", check }));
-  const bytes = await (await toBlob(done.image, done.media_type));
+  const bytes = toBlob(done.image, done.media_type);
   if (photo.result) URL.revokeObjectURL(photo.result.url);
   photo.result = { ...done, image: null, blob: bytes, url: URL.createObjectURL(bytes) };
   photo.made = asked;
@@ -120,7 +122,7 @@ const hidden = () => [...$("hide-boxes").querySelectorAll("input:checked")].map(
 
 function changed() {
   version += 1;
-  for (const photo of photos) if (photo.faces?.length) photo.error = null; // may go well now
+  for (const photo of photos) if (!photo.hopeless) photo.error = null; // may go well now
   say(null);
   pump();
 }
@@ -154,7 +156,7 @@ function draw(photo) {
   drawEntry(photo);
   if (photo === current) drawCurrent();
   const ready = photos.filter((one) => one.result && one.checked === wanted(one));
-  $("save-all").hidden = photos.length < 2;
+  $("save-all").hidden = $("clear").hidden = photos.length < 2;
   $("save-all").disabled = !ready.length || done < photos.length;
 }
 
@@ -171,6 +173,7 @@ function drawCurrent() {
   if (!photo) return;
   $("view-title").textContent = photo.name;
   if ($("before").src !== photo.url) $("before").src = photo.url;
+  $("frame").hidden = Boolean(photo.unseen);
   const shown = photo.result && photo.chosen.size ? photo.result : null;
   $("after").hidden = $("divider").hidden = !shown;
   if (shown) $("after").src = shown.url;
@@ -183,10 +186,12 @@ function drawCurrent() {
 }
 
 function noteOf(photo) {
+  if (photo.unseen && !photo.error) return "This browser cannot show the file; protecting and downloading work all the same.";
   if (!photo.faces || photo.error) return "";
   if (!photo.chosen.size) return "No face is chosen: this photo stays as it is.";
   const count = photo.faces.length;
-  return count === 1 ? "1 face." : `${count} faces, ${photo.chosen.size} chosen. Click a box to leave a face out, or take it in.`;
+  const found = count === 1 ? "1 face" : `${count} faces, ${photo.chosen.size} chosen; click a box to leave a face out or take it in`;
+  return `${found}: ${outcome(photo)[0]}.`;
 }
 
 function drawBoxes(photo) {
@@ -248,6 +253,7 @@ function card(face, number) {
   addBar(bars, "after", face.p_male_after, "zone", 0.35, 0.3);
   bars.append(element("b", "", "How alike the matcher finds both (line: enough)"));
   addBar(bars, "after", face.similarity, "need", face.threshold);
+  bars.lastChild.textContent = face.similarity.toFixed(2); // a cosine is no percentage
   item.append(bars);
   return item;
 }
@@ -288,6 +294,7 @@ function entryOf(photo) {
   button.type = "button";
   const image = document.createElement("img");
   Object.assign(image, { src: photo.url, alt: "", decoding: "async" });
+  image.addEventListener("error", () => image.removeAttribute("src"));
   button.append(image, element("span", "name", photo.name), element("span", "state", "waiting"));
   button.addEventListener("click", () => { current = photo; say(null); refresh(); pump(); });
   item.append(button);
@@ -427,7 +434,8 @@ function listen() {
   $("save-all").addEventListener("click", saveAll);
   $("controls").addEventListener("submit", (event) => event.preventDefault());
   $("before").addEventListener("error", () => {
-    $("note").textContent = "This browser cannot show this file; if it is a photo, the download works all the same.";
+    current.unseen = true; // a TIFF, or no photo at all: the server says which
+    drawCurrent();
   });
   document.addEventListener("paste", ({ clipboardData }) => { if (clipboardData.files.length) addPhotos(clipboardData.files); });
   document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragging"); });
