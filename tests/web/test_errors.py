@@ -250,6 +250,9 @@ def test_only_counts_are_said(photo, capsys):
     with client_of() as client:
         post(client, "detect", [("photo", "holiday-of-anna.png", photo)])
         post(client, "detect", [("photo", "holiday-of-anna.png", b"bad")])
+        odd = b'--x\r\nContent-Disposition: form-data;\r name="anna"\r\n\r\n--x--'
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        assert client.post("/api/v1/detect", content=odd, headers=kind).status_code == 400
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == "faceveil: stopped; detect answered 1, detect refused 1\n"
+    assert said.err == "faceveil: stopped; detect answered 1, detect refused 2\n"

@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            log_level="warning",
+            log_level="critical",
             access_log=False,  # addresses and times of calls are nobody's business
             server_header=False,
             proxy_headers=False,

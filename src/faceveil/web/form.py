@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 
 from faceveil.web.errors import ApiError
 from faceveil.web.settings import Settings
+
+for _parser in ("python_multipart", "multipart"):  # they would log what is odd in an upload
+    logging.getLogger(_parser).addHandler(logging.NullHandler())
+    logging.getLogger(_parser).propagate = False
 
 MAX_FIELDS = 40
 MAX_FIELD_BYTES = 4096

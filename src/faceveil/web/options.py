@@ -86,17 +86,31 @@ def read_fields(model: type[M], fields: dict[str, str]) -> M:
         ) from error
 
 
-def form_schema(model: type[BaseModel], files: dict[str, str]) -> dict[str, Any]:
-    """For OpenAPI: a multipart body of these files and the model's fields."""
-    binary = {
-        name: {"type": "string", "format": "binary", "description": text}
-        for name, text in files.items()
+def form_schema(model: type[BaseModel], files: dict[str, str], most: int = 1) -> dict[str, Any]:
+    """For OpenAPI: a multipart body of these files, each up to ``most`` times, and the fields."""
+    file: dict[str, Any] = {"type": "string", "format": "binary"}
+    if most > 1:
+        file = {"type": "array", "items": file, "minItems": 1, "maxItems": most}
+    fields = {
+        name: _without_null(field)
+        for name, field in model.model_json_schema().get("properties", {}).items()
     }
-    schema = model.model_json_schema()
     body = {
         "type": "object",
         "required": list(files),
         "additionalProperties": False,
-        "properties": {**binary, **schema.get("properties", {})},
+        "properties": {name: {**file, "description": text} for name, text in files.items()}
+        | fields,
     }
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": body}}}}
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a field in a form, which can be left out but cannot hold null."""
+    plain = {key: value for key, value in field.items() if key != "anyOf"}
+    for choice in field.get("anyOf", ()):
+        if choice.get("type") != "null":
+            plain |= choice
+    if plain.get("default", "") is None:
+        del plain["default"]
+    return plain

@@ -77,14 +77,12 @@ def _kind(field: dict[str, Any]) -> str:
     """A field's type in words, with its default."""
     if field.get("format") == "binary":
         return "file"
-    choices = [c for c in field.get("anyOf", [field]) if c.get("type") != "null"]
-    words = []
-    for choice in choices:
-        if "enum" in choice:
-            words.append(" | ".join(map(str, choice["enum"])))
-        elif "minimum" in choice:
-            words.append(f"{choice['type']} {choice['minimum']} to {choice['maximum']}")
-        else:
-            words.append(str(choice.get("type", "any")))
-    default = field.get("default")
-    return " or ".join(words) + ("" if default is None else f"; default {default}")
+    if field["type"] == "array":
+        return f"1 to {field['maxItems']} files"
+    if "enum" in field:
+        words = " | ".join(field["enum"])
+    elif "minimum" in field:
+        words = f"{field['type']} {field['minimum']} to {field['maximum']}"
+    else:
+        words = field["type"]
+    return words + (f"; default {field['default']}" if "default" in field else "")

@@ -67,7 +67,11 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         description="The protected photo in its own format. `answer=json`: picture (base64), faces "
         "and, with `check=true`, whether it worked. `answer=zip`: several fields `photo`, a zip "
         "with a report.",
-        openapi_extra=form_schema(ProtectFields, {"photo": "JPEG, PNG, WebP, BMP or TIFF"}),
+        openapi_extra=form_schema(
+            ProtectFields,
+            {"photo": "JPEG, PNG, WebP, BMP or TIFF; several with answer=zip"},
+            settings.max_files,
+        ),
         response_class=Response,
         responses={
             200: {"content": {**PICTURES, "application/json": {}, "application/zip": {}}},

@@ -173,8 +173,8 @@ function drawCurrent() {
   if (!photo) return;
   $("view-title").textContent = photo.name;
   if ($("before").src !== photo.url) $("before").src = photo.url;
-  $("frame").hidden = Boolean(photo.unseen);
-  const shown = photo.result && photo.chosen.size ? photo.result : null;
+  $("stage").hidden = $("compare").hidden = Boolean(photo.unseen);
+  const shown = photo.chosen.size && !photo.error ? photo.result : null;
   $("after").hidden = $("divider").hidden = !shown;
   if (shown) $("after").src = shown.url;
   $("frame").classList.toggle("compared", Boolean(shown));
@@ -190,8 +190,9 @@ function noteOf(photo) {
   if (!photo.faces || photo.error) return "";
   if (!photo.chosen.size) return "No face is chosen: this photo stays as it is.";
   const count = photo.faces.length;
-  const found = count === 1 ? "1 face" : `${count} faces, ${photo.chosen.size} chosen; click a box to leave a face out or take it in`;
-  return `${found}: ${outcome(photo)[0]}.`;
+  const word = outcome(photo)[0];
+  if (count === 1) return `1 face: ${word}.`;
+  return `${photo.chosen.size} of ${count} faces chosen: ${word}. Click a box to leave a face out or take it in.`;
 }
 
 function drawBoxes(photo) {
@@ -294,7 +295,7 @@ function entryOf(photo) {
   button.type = "button";
   const image = document.createElement("img");
   Object.assign(image, { src: photo.url, alt: "", decoding: "async" });
-  image.addEventListener("error", () => image.removeAttribute("src"));
+  image.addEventListener("error", () => image.replaceWith(element("i", "blank")));
   button.append(image, element("span", "name", photo.name), element("span", "state", "waiting"));
   button.addEventListener("click", () => { current = photo; say(null); refresh(); pump(); });
   item.append(button);
