@@ -43,6 +43,7 @@ async function call(path, form) {
 function askToken() {
   return new Promise((done) => {
     $("token").value = "";
+    $("login-note").textContent = token ? "That token was not accepted." : "";
     $("login").showModal();
     $("login").addEventListener("close", () => { token = $("token").value.trim(); done(); }, { once: true });
   });
@@ -86,7 +87,7 @@ async function pump() {
   }
   running = false;
   $("busy").hidden = true;
-  if (photos.length) $("status").textContent = summary();
+  if (photos.length > 1) $("status").textContent = summary(); // of one photo its note says it
 }
 
 async function detect(photo) {
@@ -403,12 +404,12 @@ function slide() {
   $("strength-out").textContent = `${Math.round(100 * $("strength").value)} %`;
   if (methods[$("method").value].slow) return; // no preview: it waits for the slider to rest
   sliding = true;
-  clearTimeout(timer);
-  timer = setTimeout(changed, 120);
+  timer ||= setTimeout(() => { timer = 0; changed(); }, 120);
 }
 
 function rest() {
   clearTimeout(timer);
+  timer = 0;
   sliding = false;
   changed();
 }
