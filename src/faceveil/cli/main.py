@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from faceveil import __version__
-from faceveil.cli import check, data, demo, evaluate, models, protect, train
+from faceveil.cli import check, data, demo, evaluate, models, protect, serve, train
 from faceveil.errors import FaceVeilError, OptionError
 
-COMMANDS = (protect, check, evaluate, demo, models, train, data)
+COMMANDS = (protect, check, evaluate, demo, serve, models, train, data)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -109,6 +109,15 @@ def list_protectors() -> list[str]:
     return sorted(_BUILDERS)
 
 
+def options_of(name: str) -> frozenset[str]:
+    """Which of ``stages``, ``combine`` and ``hide`` a method takes.
+
+    Raises:
+        KeyError: if there is no protector of that name.
+    """
+    return _BUILDERS[name][1]
+
+
 def build_crop_protector(
     name: str,
     *,

@@ -1,0 +1,149 @@
+"""What the API does to photos: models loaded once, shared by all threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from faceveil.api import load_protector
+from faceveil.errors import NoFaceError
+from faceveil.evaluation.check import PhotoCheck, check_photos
+from faceveil.imaging.decode import decode_photo
+from faceveil.imaging.detect import CenterFace, Detector
+from faceveil.imaging.photo import Photo, as_rgb
+from faceveil.judges.registry import JudgeSet, bundled
+from faceveil.protectors.protector import Protector
+from faceveil.types import Face, ProtectedFace, Uint8Array
+from faceveil.web.options import ProtectFields
+
+MAX_PROTECTORS = 16
+"""Protectors kept; options of clients must not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """A protected photo, what was done to its faces, and the check where it was asked for."""
+
+    photo: Photo
+    faces: tuple[ProtectedFace, ...]
+    check: PhotoCheck | None
+
+
+class _Known:
+    """A detector that knows the answer: the check looks at the faces that were protected."""
+
+    def __init__(self, faces: tuple[Face, ...]) -> None:
+        self.faces = faces
+
+    def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
+        return self.faces
+
+
+class Engine:
+    """Detects, protects and checks.
+
+    Args:
+        max_pixels: larger photos are refused.
+        threads: threads inside one operator.
+        load: makes a protector; :func:`faceveil.load_protector` but for tests.
+        detector: finds faces; CenterFace where None.
+        judges: for the check; the package's own where None.
+    """
+
+    def __init__(
+        self,
+        max_pixels: int,
+        threads: int = 1,
+        load: Callable[..., Protector] = load_protector,
+        detector: Detector | None = None,
+        judges: JudgeSet | None = None,
+    ) -> None:
+        self.max_pixels, self.threads = max_pixels, threads
+        self._load, self._detector, self._judges = load, detector, judges
+        self._protectors: OrderedDict[tuple[Any, ...], Protector] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def detector(self) -> Detector:
+        """The detector, loaded at the first use."""
+        with self._lock:
+            if self._detector is None:
+                self._detector = CenterFace(threads=self.threads)
+            return self._detector
+
+    @property
+    def judges(self) -> JudgeSet:
+        """The judges of the check, loaded at the first use."""
+        with self._lock:
+            if self._judges is None:
+                self._judges = bundled(self.threads)
+            return self._judges
+
+    def protector(self, fields: ProtectFields) -> Protector:
+        """The protector that the fields ask for."""
+        hide = None if fields.hide is None else tuple(fields.hide.split(","))
+        seed = fields.seed if fields.combine == "gibbs" else 0
+        key = (fields.method, fields.stages, fields.combine, hide, seed)
+        detector = self.detector
+        with self._lock:
+            if key not in self._protectors:
+                self._protectors[key] = self._load(
+                    fields.method,
+                    detector=detector,
+                    threads=self.threads,
+                    stages=fields.stages,
+                    combine=fields.combine,
+                    hide=hide,
+                    seed=seed,
+                )
+            self._protectors.move_to_end(key)
+            while len(self._protectors) > MAX_PROTECTORS:
+                self._protectors.popitem(last=False)
+            return self._protectors[key]
+
+    def warm(self) -> None:
+        """Load what most calls need, so that a missing model is known at once.
+
+        Raises:
+            ModelError: if one is missing or damaged.
+        """
+        self.protector(ProtectFields())
+
+    def detect(self, data: bytes) -> tuple[tuple[int, int], tuple[Face, ...]]:
+        """Width and height of a photo, and its faces from left to right."""
+        rgb = as_rgb(decode_photo(data, max_pixels=self.max_pixels))
+        faces = sorted(self.detector.detect(rgb), key=lambda face: face.box[0])
+        return (rgb.shape[1], rgb.shape[0]), tuple(faces)
+
+    def protect(self, data: bytes, fields: ProtectFields) -> Done:
+        """Protect one photo.
+
+        Raises:
+            FaceVeilError: if it cannot be done.
+        """
+        photo = decode_photo(data, max_pixels=self.max_pixels)
+        done, faces = self.protector(fields).protect_loaded(photo, fields.photo_options())
+        if not faces:
+            raise NoFaceError("no face found; expected at least one")
+        if not fields.check:
+            return Done(done, faces, None)
+        known = _Known(tuple(face.face for face in faces))
+        return Done(done, faces, self._compare(as_rgb(photo), as_rgb(done), known))
+
+    def check(self, original: bytes, protected: bytes) -> PhotoCheck:
+        """Compare a photo with its protected copy.
+
+        Raises:
+            FaceVeilError: if one cannot be read, or they differ in size.
+        """
+        before, after = (
+            as_rgb(decode_photo(data, max_pixels=self.max_pixels)) for data in (original, protected)
+        )
+        return self._compare(before, after, self.detector)
+
+    def _compare(self, before: Uint8Array, after: Uint8Array, detector: Detector) -> PhotoCheck:
+        judges = self.judges
+        return check_photos(before, after, detector, judges.gender, judges.matchers[0])

@@ -1,0 +1,71 @@
+"""The methods in plain words, for the page and for GET models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faceveil.errors import ModelError
+from faceveil.protectors.editor import HIDE
+from faceveil.protectors.registry import list_protectors, options_of
+from faceveil.runtime.session import WEIGHTS, read_card
+from faceveil.web.settings import Settings
+
+LINES: dict[str, str] = {
+    "san": "Changes the shading of the face a little. Keeps the person; the usual choice.",
+    "ensemble": "Five such networks together. Hides a little more, a little slower.",
+    "flowsan": "Three such networks one after another. Hides more at full strength.",
+    "gender-an": "Redraws the face in colour with another gender.",
+    "privacynet": "Redraws the face in colour; can also hide age and race.",
+    "mixing": "Blends the face with an average face of the other gender. Visible.",
+    "pgd": "Adds fine noise that misleads a few known programs. Slow; other programs see through.",
+    "cw": "Adds the least noise that misleads a few known programs. Takes minutes.",
+    "blur": "Blurs the face. Hides the person too.",
+    "pixelate": "Turns the face into coarse squares. Hides the person too.",
+    "black-box": "Covers the face. Hides the person altogether.",
+}
+"""One line a method."""
+
+SLOW = frozenset({"pgd", "cw"})
+"""Methods too slow for a preview while the slider moves."""
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """What GET models answers."""
+    return {
+        "default": "san",
+        "methods": [_method(name) for name in sorted(list_protectors(), key=_rank)],
+        "limits": {
+            "photo_bytes": settings.max_photo_bytes,
+            "request_bytes": settings.max_request_bytes,
+            "pixels": settings.max_pixels,
+            "files": settings.max_files,
+            "seconds": settings.seconds,
+        },
+    }
+
+
+def _rank(name: str) -> tuple[int, str]:
+    order = list(LINES)
+    return (order.index(name) if name in LINES else len(order), name)
+
+
+def _method(name: str) -> dict[str, Any]:
+    takes = options_of(name)
+    hides, installed = _hides(name) if "hide" in takes else ([], True)
+    return {
+        "name": name,
+        "description": LINES.get(name, name),
+        "installed": installed,
+        "slow": name in SLOW,
+        "options": sorted(takes),
+        "hides": hides,
+    }
+
+
+def _hides(name: str) -> tuple[list[str], bool]:
+    """What an editor can hide, by its card; editors are the methods that may be absent."""
+    try:
+        card = read_card(WEIGHTS / f"{name.replace('-', '_')}.json")
+    except ModelError:
+        return [], False
+    return [what for what in HIDE if what in card.get("hides", {})], True

@@ -1,0 +1,161 @@
+"""The REST API: /api/v1."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from faceveil import __version__
+from faceveil.errors import FaceVeilError
+from faceveil.evaluation.check import PhotoCheck
+from faceveil.imaging.encode import encode_photo
+from faceveil.runtime.report import face_to_dict
+from faceveil.types import Face
+from faceveil.web.engine import Done, Engine
+from faceveil.web.errors import ApiError, as_api_error, responses
+from faceveil.web.form import Upload, read_form
+from faceveil.web.methods import describe
+from faceveil.web.names import MEDIA_TYPES, SUFFIXES, safe_name
+from faceveil.web.options import NoFields, ProtectFields, form_schema, read_fields
+from faceveil.web.pool import WorkPool
+from faceveil.web.settings import Settings
+
+ALWAYS = ("host", "internal")
+POSTED = (
+    *("bad_request", "token", "host", "origin", "too_large", "too_many_files", "not_a_form"),
+    *("bad_photo", "bad_option", "busy", "internal", "model_missing", "time_limit"),
+)
+PICTURES: dict[str, Any] = {kind: {} for kind in MEDIA_TYPES.values()}
+
+
+def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRouter:
+    """The endpoints, on these models, threads and limits."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/health", summary="Is the server up?", responses=responses(*ALWAYS))
+    async def health() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
+
+    @router.get("/models", summary="Methods and limits", responses=responses("token", *ALWAYS))
+    async def models() -> dict[str, Any]:
+        return describe(settings)
+
+    @router.post(
+        "/detect",
+        summary="Where are faces?",
+        description="Faces from left to right; their numbers are what `faces` of protect takes.",
+        openapi_extra=form_schema(NoFields, {"photo": "JPEG, PNG, WebP, BMP or TIFF"}),
+        responses=responses(*POSTED),
+    )
+    async def detect(request: Request) -> dict[str, Any]:
+        async with pool.place():
+            fields, files = await read_form(request, settings, {"photo": 1})
+            read_fields(NoFields, fields)
+            data = files["photo"][0].data
+            (width, height), faces = await pool.run(lambda: engine.detect(data))
+        found = [_face(number, face) for number, face in enumerate(faces)]
+        return {"width": width, "height": height, "faces": found}
+
+    @router.post(
+        "/protect",
+        summary="Protect photos",
+        description="The protected photo in its own format. `answer=json`: picture (base64), faces "
+        "and, with `check=true`, whether it worked. `answer=zip`: several fields `photo`, a zip "
+        "with a report.",
+        openapi_extra=form_schema(
+            ProtectFields,
+            {"photo": "JPEG, PNG, WebP, BMP or TIFF; several with answer=zip"},
+            settings.max_files,
+        ),
+        response_class=Response,
+        responses={
+            200: {"content": {**PICTURES, "application/json": {}, "application/zip": {}}},
+            **responses("no_face", *POSTED),
+        },
+    )
+    async def protect(request: Request) -> Response:
+        async with pool.place():
+            fields, files = await read_form(request, settings, {"photo": settings.max_files})
+            options = read_fields(ProtectFields, fields)
+            photos = files["photo"]
+            if options.answer == "zip":
+                return await pool.run(lambda: zip_answer(engine, photos, options))
+            if len(photos) > 1:
+                raise ApiError("bad_option", "photo: several files; expected one, or answer=zip")
+            return await pool.run(lambda: single_answer(engine, photos[0].data, options))
+
+    @router.post(
+        "/check",
+        summary="Did it work?",
+        description="Compares a photo with its protected copy of the same size.",
+        openapi_extra=form_schema(
+            NoFields, {"original": "the photo", "protected": "its protected copy"}
+        ),
+        responses=responses(*POSTED),
+    )
+    async def check(request: Request) -> dict[str, Any]:
+        async with pool.place():
+            fields, files = await read_form(request, settings, {"original": 1, "protected": 1})
+            read_fields(NoFields, fields)
+            before, after = files["original"][0].data, files["protected"][0].data
+            result: PhotoCheck = await pool.run(lambda: engine.check(before, after))
+        return result.to_dict()
+
+    return router
+
+
+def single_answer(engine: Engine, data: bytes, options: ProtectFields) -> Response:
+    """One photo: the picture itself, or JSON."""
+    done = engine.protect(data, options)
+    picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
+    kind = MEDIA_TYPES[done.photo.format]
+    if options.answer == "image":
+        name = f"protected{SUFFIXES[done.photo.format]}"
+        disposition = f'attachment; filename="{name}"'
+        return Response(picture, media_type=kind, headers={"Content-Disposition": disposition})
+    body = {
+        "media_type": kind,
+        "image": base64.b64encode(picture).decode(),
+        "faces": [face_to_dict(face) for face in done.faces],
+        "check": None if done.check is None else done.check.to_dict(),
+    }
+    return Response(json.dumps(body), media_type="application/json")
+
+
+def zip_answer(engine: Engine, photos: list[Upload], options: ProtectFields) -> Response:
+    """Many photos: those that could be protected, and a report on all, in the order they came."""
+    taken: set[str] = {"report.json"}
+    report: list[dict[str, Any]] = []
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos are packed already
+        for photo in photos:
+            try:
+                done: Done = engine.protect(photo.data, options)
+            except FaceVeilError as error:
+                problem = as_api_error(error)
+                report.append({"name": None, "code": problem.code, "message": problem.message})
+                continue
+            picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
+            name = safe_name(photo.name, SUFFIXES[done.photo.format], taken)
+            archive.writestr(name, picture)
+            checked = None if done.check is None else done.check.to_dict()
+            faces = [face_to_dict(face) for face in done.faces]
+            report.append({"name": name, "code": "ok", "faces": faces, "check": checked})
+        archive.writestr("report.json", json.dumps({"files": report}, indent=1))
+    disposition = 'attachment; filename="protected.zip"'
+    return Response(
+        buffer.getvalue(),
+        media_type="application/zip",
+        headers={"Content-Disposition": disposition},
+    )
+
+
+def _face(number: int, face: Face) -> dict[str, Any]:
+    box = [round(float(v), 1) for v in face.box]
+    points = face.landmarks.astype(float).round(1).tolist()
+    return {"number": number, "box": box, "score": round(float(face.score), 4), "landmarks": points}

@@ -1,0 +1,137 @@
+"""What each endpoint answers when all is well."""
+
+import base64
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceveil.protectors.registry import list_protectors
+from faceveil.web.engine import Engine
+from faceveil.web.methods import LINES
+from faceveil.web.settings import Settings
+from tests.web.conftest import client_of, fake_engine, picture, post
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def test_health(client):
+    body = client.get("/api/v1/health").json()
+    assert body["status"] == "ok"
+
+
+def test_every_method_has_a_line(client):
+    body = client.get("/api/v1/models").json()
+    assert {m["name"] for m in body["methods"]} == set(list_protectors()) == set(LINES)
+    assert all(m["description"].endswith(".") for m in body["methods"])
+    assert body["methods"][0]["name"] == body["default"] == "san"
+    takes = {m["name"]: m["options"] for m in body["methods"]}
+    assert takes["ensemble"] == ["combine", "stages"]
+    assert takes["privacynet"] == ["hide"]
+    assert body["limits"]["pixels"] == 1_000_000
+
+
+def test_detect_counts_from_left_to_right(photo):
+    from faceveil.types import Face
+    from tests.protectors.fakes import LANDMARKS, FixedDetector
+
+    right, left = (
+        Face((x, 40.0, x + 60, 140.0), LANDMARKS + np.float32(x), s)
+        for x, s in ((90, 0.9), (5, 0.6))
+    )
+    client = client_of(engine=fake_engine(detector=FixedDetector((right, left))))
+    body = post(client, "detect", {"photo": photo}).json()
+    assert (body["width"], body["height"]) == (160, 160)
+    assert [(f["number"], f["box"][0], f["score"]) for f in body["faces"]] == [
+        (0, 5.0, 0.6),
+        (1, 90.0, 0.9),
+    ]
+    chosen = post(client, "protect", {"photo": photo}, answer="json", faces="1").json()
+    assert [f["box"][0] for f in chosen["faces"]] == [90.0]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
+def test_protect_keeps_the_format_whatever_the_name(client, kind):
+    sent = picture(kind=kind)
+    answer = post(client, "protect", [("photo", "../../etc/passwd.gif", sent)])
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == f"image/{kind.lower()}"
+    assert "passwd" not in answer.headers["content-disposition"]
+    assert Image.open(io.BytesIO(answer.content)).format == kind
+    before, after = pixels(sent), pixels(answer.content)
+    assert abs(after[90, 80] - before[90, 80] + 0.8 * 51).max() <= 3  # male: target is darker
+    assert abs(after[:5] - before[:5]).max() <= 1  # outside the face nothing
+
+
+def test_protect_json_holds_the_same_picture(client, photo):
+    body = post(client, "protect", {"photo": photo}, answer="json", gender="female").json()
+    plain = post(client, "protect", {"photo": photo}, gender="female").content
+    assert base64.b64decode(body["image"]) == plain
+    assert body["media_type"] == "image/png"
+    assert body["check"] is None
+    (face,) = body["faces"]
+    assert (face["gender"], face["gender_given"], face["target"]) == ("female", True, "male")
+
+
+def test_strength_and_target_are_heard(client, photo):
+    none = post(client, "protect", {"photo": photo}, strength="0").content
+    assert (pixels(none) == pixels(photo)).all()
+    same = post(client, "protect", {"photo": photo}, target="same").content
+    assert (pixels(same) == pixels(photo)).all()
+
+
+def test_metadata_goes_unless_kept(client):
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "at home"
+    Image.new("RGB", (160, 160), (90, 90, 90)).save(buffer, "JPEG", exif=exif)
+    plain = post(client, "protect", {"photo": buffer.getvalue()})
+    kept = post(client, "protect", {"photo": buffer.getvalue()}, keep_metadata="true")
+    assert b"at home" not in plain.content
+    assert b"at home" in kept.content
+
+
+def test_zip_has_safe_unique_names_and_a_report(client, photo):
+    names = ["a/b.png", "C:\\x\\B.PNG", "b.jpeg", "../..", "report.json", "", "con.png", "ü ß.png"]
+    files = [("photo", name or "x", photo) for name in names] + [("photo", "bad.jpg", b"text")]
+    answer = post(client, "protect", files, answer="zip")
+    assert answer.headers["content-type"] == "application/zip"
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert archive.testzip() is None
+    found = archive.namelist()
+    assert found == [
+        "b.png", "B-2.png", "b-3.png", "photo.png", "report.png", "x.png", "_con.png",
+        "ü ß.png", "report.json",
+    ]  # fmt: skip
+    assert len({name.casefold() for name in found}) == len(found)
+    report = json.loads(archive.read("report.json"))["files"]
+    assert [entry["code"] for entry in report] == ["ok"] * 8 + ["bad_photo"]
+    assert [entry["name"] for entry in report] == [*found[:-1], None]
+    single = post(client, "protect", {"photo": photo}).content
+    assert archive.read("b.png") == single
+
+
+def test_real_models_agree_with_the_package(portrait):
+    import faceveil
+
+    buffer = io.BytesIO()
+    Image.fromarray(portrait).save(buffer, "PNG")
+    client = client_of(Settings(), Engine(1_000_000, threads=1))
+    answer = post(client, "protect", {"photo": buffer.getvalue()}, answer="json", check="true")
+    body = answer.json()
+    after = np.asarray(Image.open(io.BytesIO(base64.b64decode(body["image"]))))
+    own = faceveil.load_protector("san", threads=1).protect_photo(portrait)
+    assert (after == own.image).all()
+    expected = faceveil.check(portrait, own.image).to_dict()
+    assert body["check"]["passed"] == expected["passed"]
+    assert body["check"]["faces"][0]["verdict"] == expected["faces"][0]["verdict"]
+    files = {"original": buffer.getvalue(), "protected": base64.b64decode(body["image"])}
+    assert (
+        post(client, "check", files).json()["faces"][0]["verdict"]
+        == (expected["faces"][0]["verdict"])
+    )
