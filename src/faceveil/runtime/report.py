@@ -30,7 +30,7 @@ def summary(results: Sequence[FileResult], seconds: float) -> str:
     faces = sum(len(r.faces) for r in results)
     clips = sum(r.frames is not None for r in results)
     kinds = [f"{len(results) - clips} photos"] if clips < len(results) or not clips else []
-    kinds += [f"{clips} clips"] if clips else []
+    kinds += [f"{clips} clip{'s' if clips > 1 else ''}"] if clips else []
     return f"{', '.join(kinds)}: {parts}; {faces} faces; {seconds:.1f} s"
 
 

@@ -7,10 +7,10 @@ import numpy as np
 from faceveil.types import Float32Array, Float64Array
 from faceveil.video.association import eye_distance
 
-MIN_CUTOFF = 1.0
+MIN_CUTOFF = 0.5
 """Cut-off frequency in Hz of a face that keeps still: the detector's jitter lies above it."""
 
-BETA = 2.0
+BETA = 1.0
 """Rise of the cut-off in Hz for each eye distance a second at which the face moves."""
 
 SPEED_CUTOFF = 1.0

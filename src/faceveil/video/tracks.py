@@ -58,11 +58,11 @@ class Track:
         """(frames, 15): landmarks, box, seen."""
         return np.frombuffer(self.rows, np.float32).reshape(-1, _ROW)
 
-    def expected(self, seconds: float) -> tuple[Float32Array, list[float]]:
-        """Landmarks (5, 2) and box at a time after the last sight."""
+    def expected(self, seconds: float) -> list[tuple[Float32Array, list[float]]]:
+        """Landmarks (5, 2) and box at a time after the last sight: moved on, or still there."""
         last = np.array(self.rows[-_ROW:-1], np.float32)
-        place = last + self.velocity * np.float32(seconds - self.seconds)
-        return place[:10].reshape(5, 2), place[10:].tolist()
+        places = (last + self.velocity * np.float32(seconds - self.seconds), last)
+        return [(place[:10].reshape(5, 2), place[10:].tolist()) for place in places]
 
     def see(self, index: int, seconds: float, face: Face, look: Float32Array) -> None:
         """Add a sight; frames since the last one are filled by interpolation."""
@@ -117,9 +117,11 @@ class Tracker:
         found = [looks(rgb, face) for face in faces]
         costs = np.full((len(self.live), len(faces)), np.inf)
         for row, track in enumerate(self.live):
-            place, box = track.expected(seconds)
+            places = track.expected(seconds)
             for column, face in enumerate(faces):
-                costs[row, column] = cost(place, box, track.look, face, found[column])
+                costs[row, column] = min(
+                    cost(place, box, track.look, face, found[column]) for place, box in places
+                )
         owner = {column: self.live[row] for row, column in greedy(costs)}
         for column in sorted(range(len(faces)), key=lambda c: faces[c].box[0]):
             if column not in owner:
