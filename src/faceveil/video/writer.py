@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -54,6 +54,7 @@ class Writer:
     def __init__(self, container: Any, source: Reader, options: WriteOptions) -> None:
         self.container, self._base = container, source.stream.time_base
         self._encoded = options.encode
+        self._durations: dict[int, int] = {}
         # Each stream is added in the original's order, so that players choose the same sound.
         self._copies: dict[int, Any] = {}
         for stream in sorted((source.stream, *source.companions()), key=lambda s: s.index):
@@ -106,16 +107,21 @@ class Writer:
 
     def add(self, picture: Picture) -> None:
         """Encode a frame."""
+        self._durations[picture.tag.pts] = picture.tag.duration
         with _writing():
-            for packet in self.stream.encode(frame_of(picture, self._base, self._format)):
-                self.container.mux(packet)
+            self._mux(self.stream.encode(frame_of(picture, self._base, self._format)))
 
     def finish(self) -> None:
         """Encode what is left, and end the file."""
         with _writing():
-            for packet in self.stream.encode(None) if self._encoded else ():
-                self.container.mux(packet)
+            self._mux(self.stream.encode(None) if self._encoded else ())
             self.container.close()
+
+    def _mux(self, packets: Iterable[Any]) -> None:
+        for packet in packets:
+            # Encoders pass times on, and not all of them how long a frame is shown.
+            packet.duration = self._durations.pop(packet.pts, 0) or packet.duration
+            self.container.mux(packet)
 
 
 @contextmanager
