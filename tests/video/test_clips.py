@@ -72,6 +72,7 @@ def face_only(before, after):
         ("a.mkv", {"rotation": 90}),
         ("a.webm", {"codec": "libvpx-vp9", "sound": "libopus", "options": {"cpu-used": "8"}}),
         ("a.avi", {"codec": "mpeg4", "sound": "libmp3lame", "options": {}}),
+        ("a.m2ts", {}),
         ("a.mp4", {"codec": "libx265", "options": {"x265-params": "log-level=none"}}),
     ],
 )

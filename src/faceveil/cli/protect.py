@@ -14,7 +14,6 @@ from faceveil.errors import OptionError
 if TYPE_CHECKING:
     from faceveil.protectors.protector import Protector
     from faceveil.runtime.batch import BatchOptions, FileResult
-    from faceveil.runtime.paths import Job
 
 
 def add_parser(commands: Any) -> None:
@@ -122,6 +121,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         arguments: the parsed command line.
         protector: in place of the one that ``--method`` names (for tests).
     """
+    from faceveil.cli.batches import run_clips, run_photos
     from faceveil.imaging.encode import remove_stale, write_atomic
     from faceveil.runtime.paths import is_clip, plan_jobs, shown
     from faceveil.runtime.report import counts, summary, to_json
@@ -144,10 +144,10 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     results: list[FileResult] = []
     if photos:
         method = protector or _load(arguments, max(1, cores // workers))
-        results += _photos(photos, method, options, workers, arguments.quiet)
+        results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
         method = protector or _load(arguments, threads)
-        results += _clips(clips, method, options, threads, arguments.quiet)
+        results += run_clips(clips, method, options, threads, arguments.quiet)
     if arguments.report is not None:
         settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
         settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
@@ -184,51 +184,3 @@ def _load(arguments: argparse.Namespace, threads: int) -> Protector:
         hide=None if hide is None else tuple(hide.split(",")),
         seed=arguments.seed,
     )
-
-
-def _photos(
-    jobs: list[Job], protector: Any, options: BatchOptions, workers: int, quiet: bool
-) -> list[FileResult]:
-    from tqdm import tqdm
-
-    from faceveil.runtime.batch import protect_files
-
-    results = []
-    with tqdm(total=len(jobs), unit="photo", disable=True if quiet else None) as bar:
-        for result in protect_files(jobs, protector, options, workers):
-            results.append(result)
-            bar.update()
-            _tell(result)
-    return results
-
-
-def _clips(
-    jobs: list[Job], protector: Any, options: BatchOptions, threads: int, quiet: bool
-) -> list[FileResult]:
-    from tqdm import tqdm
-
-    from faceveil.runtime.paths import shown
-    from faceveil.video.files import protect_clip_file
-
-    results = []
-    for job in jobs:
-        name = shown(job.source.name)
-        # Each frame is two steps: found in it, and protected.
-        with tqdm(desc=name, unit="step", disable=True if quiet else None) as bar:
-
-            def progress(done: int, total: int, bar: Any = bar) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            results.append(protect_clip_file(job, protector, options, threads, progress))
-        _tell(results[-1])
-    return results
-
-
-def _tell(result: FileResult) -> None:
-    from tqdm import tqdm
-
-    from faceveil.runtime.paths import shown
-
-    if result.status in ("failed", "no_face"):
-        tqdm.write(f"{shown(result.source)}: {result.message}", file=sys.stderr)

@@ -24,8 +24,8 @@ FORMATS = {
 ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "av1": ("libsvtav1", {"crf": "24", "preset": "8"}),
     "ffv1": ("ffv1", {}),
-    "h264": ("libx264", {"crf": "17", "preset": "medium"}),
-    "hevc": ("libx265", {"crf": "19", "preset": "medium", "x265-params": "log-level=none"}),
+    "h264": ("libx264", {"crf": "17", "preset": "fast"}),
+    "hevc": ("libx265", {"crf": "19", "preset": "fast", "x265-params": "log-level=none"}),
     "mjpeg": ("mjpeg", {}),
     "mpeg4": ("mpeg4", {}),
     "vp8": ("libvpx", {"crf": "8", "b": "20M", "cpu-used": "4"}),
@@ -58,7 +58,8 @@ def encoder(codec: str, container: Any) -> tuple[str, dict[str, str]]:
     takes = container.supported_codecs
     for wanted in (codec, "h264"):
         name, options = ENCODERS.get(wanted, ("", {}))
-        if wanted in takes and name in av.codecs_available:
+        # What was in such a container fits into one: not all of them can list their codecs.
+        if (wanted == codec or wanted in takes) and name in av.codecs_available:
             return name, options
     raise ClipError(f"{codec} in {container.format.name}: cannot be written; convert it to MP4")
 

@@ -10,13 +10,12 @@ from typing import Any
 
 from faceveil.errors import ClipError
 from faceveil.imaging.decode import MAX_PIXELS
+from faceveil.video.checks import KNOWN, check_file, check_index
 from faceveil.video.codec import clip_error, display_matrix, picture_of, pyav, upright_of
 from faceveil.video.picture import Picture
 
 LOST = 0.5
 """Seconds by which a clip may end before the length that its header states."""
-
-_KNOWN = "expected a clip such as MP4, MOV, MKV, WebM or AVI"
 
 
 class Reader:
@@ -39,14 +38,14 @@ class Reader:
 
     def __init__(self, path: Path, threads: int = 0, max_pixels: int = MAX_PIXELS) -> None:
         av = pyav()
-        _check_file(path)
+        check_file(path)
         try:
             # The prefix, and only this protocol: a name or a playlist must not open anything else.
             self.container = av.open(
                 f"file:{os.path.abspath(path)}", container_options={"protocol_whitelist": "file"}
             )
         except (av.error.FFmpegError, UnicodeError) as error:
-            raise clip_error(error, f"damaged or no clip; {_KNOWN}") from error
+            raise clip_error(error, f"damaged or no clip; {KNOWN}") from error
         self.matrix: tuple[int, ...] | None = None
         try:
             self.stream = self._choose(av)
@@ -56,7 +55,7 @@ class Reader:
                     f"{context.width} x {context.height} pixels; expected at most {max_pixels}; "
                     "see --max-pixels"
                 )
-            self._check_index(path)
+            check_index(path, self.container.format.name, (self.stream, *self.companions()))
             self.stream.thread_type = "AUTO"
             context.thread_count = threads
         except BaseException:
@@ -74,7 +73,7 @@ class Reader:
         for stream in self.container.streams.video:
             if not stream.disposition & cover and stream.codec_context is not None:
                 return stream
-        raise ClipError(f"no moving pictures in it; {_KNOWN}")
+        raise ClipError(f"no moving pictures in it; {KNOWN}")
 
     @property
     def frames(self) -> int:
@@ -163,33 +162,8 @@ class Reader:
 
     def _check_end(self, count: int, end: float) -> None:
         if not count:
-            raise ClipError(f"damaged: not one frame in it; {_KNOWN}")
+            raise ClipError(f"damaged: not one frame in it; {KNOWN}")
         if end < self._length() - LOST:
             raise ClipError(
                 f"cut off after {end:.1f} of {self._length():.1f} seconds; get a whole copy of it"
             )
-
-    def _check_index(self, path: Path) -> None:
-        """Where the header lists where all frames lie, they must lie within the file."""
-        if not self.container.format.name.startswith("mov"):
-            return
-        size = path.stat().st_size
-        for stream in (self.stream, *self.companions()):
-            entries = stream.index_entries
-            if len(entries) and max(e.pos + e.size for e in entries) > size:
-                raise ClipError("cut off: the file ends before its last frame; get a whole copy")
-
-
-def _check_file(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise ClipError(f"empty, 0 bytes; {_KNOWN}")
-    except FileNotFoundError as error:
-        raise ClipError(f"no such file; {_KNOWN}") from error
-    except IsADirectoryError as error:
-        raise ClipError("a folder; expected a file") from error
-    except PermissionError as error:
-        raise ClipError("no permission to read it; change its permissions") from error
-    except OSError as error:
-        raise ClipError(f"cannot be read: {os.strerror(error.errno or 0)}") from error
