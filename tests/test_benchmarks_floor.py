@@ -3,9 +3,9 @@
 import numpy as np
 import onnx
 import pytest
+from benchmarks.floor import at_one, least_bytes, multiply_adds
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.floor import at_one, least_bytes, multiply_adds
 from faceveil.runtime.session import WEIGHTS
 
 
