@@ -8,7 +8,7 @@ from faceveil.protectors.editor import EditorProtector
 class Network:
     """Adds a tenth of the wanted second label to every pixel."""
 
-    def run(self, _, feed):
+    def run(self, _, feed, options=None):
         return [feed["image"] + 0.1 * feed["wanted"][:, 1, None, None, None]]
 
 
