@@ -36,9 +36,10 @@ def test_signatures():
     assert names(faceveil.check) == ["original", "protected", "detector"]
     assert names(faceveil.Protector.protect_photo) == [
         "self", "photo", "faces", "gender", "target", "strength", "seed", "aligned",
+        "key", "person",
     ]  # fmt: skip
     assert names(faceveil.Protector.protect_crops) == [
-        "self", "crops", "genders", "target", "strength", "seed",
+        "self", "crops", "genders", "target", "strength", "seed", "key",
     ]  # fmt: skip
 
 

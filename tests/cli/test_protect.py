@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -205,3 +206,45 @@ def test_what_a_method_cannot_hide_is_one_line(photos, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "san does not take it; it is for gender-an, privacynet" in said
     assert said.count("\n") == 1
+
+
+def targets(photos, tmp_path, *flags):
+    file = tmp_path / f"r{len(list(tmp_path.iterdir()))}.json"
+    out = tmp_path / f"out{len(list(tmp_path.iterdir()))}"
+    call(photos, "-o", out, "--report", file, "--target", "random", *flags)
+    files = json.loads(file.read_text())["files"]
+    return {Path(f["source"]).name: f["faces"][0]["target"] for f in files}
+
+
+def test_a_key_decides_and_folders_are_people(photos, tmp_path):
+    for name in "cdefgh":
+        write_photo(photos / "sub" / f"{name}.png", ord(name))
+    (tmp_path / "key").write_bytes(bytes(range(32)))
+    key = ("--key", tmp_path / "key")
+    alone = targets(photos / "sub", tmp_path, *key)
+    assert set(alone.values()) == {"female", "male"}
+    assert alone == targets(photos / "sub", tmp_path, *key, "--seed", 9)
+    together = targets(photos / "sub", tmp_path, *key, "--persons", "folder")
+    assert len(set(together.values())) == 1
+    assert len(set(targets(photos, tmp_path, *key, "--persons", "all").values())) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "No such file"), (b"", "is empty"), (b"short", "got 5 bytes")]
+)
+def test_bad_keys(photos, tmp_path, capsys, content, message):
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    flags = ["-o", str(tmp_path / "out"), "--target", "random", "--key", str(tmp_path / "key")]
+    assert main(["protect", str(photos), *flags]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("flags", [("--key", "key"), ("--persons", "folder")])
+def test_what_decides_random_targets_needs_them(photos, tmp_path, capsys, monkeypatch, flags):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_bytes(bytes(32))
+    assert main(["protect", str(photos), "-o", "out", *flags]) == 2
+    assert "random" in capsys.readouterr().err

@@ -65,6 +65,18 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument("--seed", type=int, default=0, metavar="N", help="decides random choices")
     p.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="secret for --target random, at least 16 bytes: nobody without it can tell the target",
+    )
+    p.add_argument(
+        "--persons",
+        choices=("photo", "folder", "all"),
+        default="photo",
+        help="who gets one random target: each photo (default), each folder's person, all alike",
+    )
+    p.add_argument(
         "--faces",
         default="all",
         metavar="all|largest|I,J",
@@ -169,8 +181,24 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
         raise OptionError(f"--max-pixels: got {a.max_pixels}; expected 1 or more")
     gender = None if a.gender == "auto" else a.gender
     target = checked_target(a.method, a.target)
-    photo = PhotoOptions(a.faces, gender, target, a.strength, a.seed, a.aligned)
-    return BatchOptions(photo, a.existing, a.on_no_face, a.keep_metadata, a.max_pixels, a.in_place)
+    if a.persons != "photo" and target != "random":
+        raise OptionError("--persons: it decides random targets; add --target random")
+    photo = PhotoOptions(a.faces, gender, target, a.strength, a.seed, a.aligned, _key(a.key))
+    return BatchOptions(
+        photo, a.existing, a.on_no_face, a.keep_metadata, a.max_pixels, a.in_place, a.persons
+    )
+
+
+def _key(path: Path | None) -> bytes:
+    if path is None:
+        return b""
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise OptionError(f"--key: {path}: {error.strerror}; expected random bytes") from error
+    if not key:
+        raise OptionError(f"--key: {path} is empty; expected at least 16 random bytes")
+    return key
 
 
 def _load(arguments: argparse.Namespace, threads: int) -> Protector:

@@ -23,6 +23,7 @@ from faceveil.protectors.change import change_of
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.targets import (
     DEFAULT_STRENGTH,
+    Draw,
     checked_strength,
     numeric_targets,
     target_names,
@@ -41,6 +42,8 @@ class PhotoOptions:
         strength: 0 leaves the photo as it is, 1 is the full change.
         seed: decides ``target="random"``.
         aligned: the photo is a square canonical crop already: nothing is detected.
+        key: a secret in place of the seed; see :class:`faceveil.protectors.targets.Draw`.
+        person: who is shown: the same random target in all photos of one person.
     """
 
     faces: str = "all"
@@ -49,9 +52,20 @@ class PhotoOptions:
     strength: float = DEFAULT_STRENGTH
     seed: int = 0
     aligned: bool = False
+    key: bytes = b""
+    person: str = ""
+
+    @property
+    def draw(self) -> Draw:
+        """What decides random targets."""
+        return Draw(self.seed, self.key, self.person)
 
     def __post_init__(self) -> None:
         checked_strength(self.strength)
+        if (self.key or self.person) and self.target != "random":
+            got = "key" if self.key else "person"
+            raise OptionError(f"{got}: it decides random targets; add target random")
+        self.draw  # noqa: B018  # raises where the key is too short
         if self.gender not in (None, "female", "male"):
             raise OptionError(f"gender: got {self.gender!r}; expected female, male, or None")
 
@@ -90,7 +104,7 @@ def protect_photo(
     points = np.stack([transform(m, f.landmarks) for m, f in zip(maps, faces, strict=True)])
     grey = luma(crops)
     male, p_male = _genders(options, estimator, grey)
-    target = numeric_targets(male, options.target, crops, options.seed)
+    target = numeric_targets(male, options.target, crops, options.draw)
     change = options.strength * change_of(protector, crops, male, target, points)
     patches = [crop_patch(c, m, rgb.shape) for c, m in zip(change, maps, strict=True)]
     return apply_patches(photo, patches), _describe(faces, options, male, p_male, target, change)
@@ -111,7 +125,7 @@ def _protect_aligned(
     crop = np.asarray(cv2.resize(rgb, full, interpolation=method), np.uint8)[None]
     grey = luma(crop)
     male, p_male = _genders(options, estimator, grey)
-    target = numeric_targets(male, options.target, crop, options.seed)
+    target = numeric_targets(male, options.target, crop, options.draw)
     change = options.strength * change_of(protector, crop, male, target, None)
     method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
     own = np.asarray(cv2.resize(change[0], (width, height), interpolation=method), np.float32)

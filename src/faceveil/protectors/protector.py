@@ -17,7 +17,7 @@ from faceveil.protectors.base import CropProtector
 from faceveil.protectors.change import change_of
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.photo import PhotoOptions, protect_photo
-from faceveil.protectors.targets import DEFAULT_STRENGTH, checked_strength, numeric_targets
+from faceveil.protectors.targets import DEFAULT_STRENGTH, Draw, checked_strength, numeric_targets
 from faceveil.types import (
     Face,
     Float32Array,
@@ -63,6 +63,8 @@ class Protector:
         strength: float = DEFAULT_STRENGTH,
         seed: int = 0,
         aligned: bool = False,
+        key: bytes = b"",
+        person: str = "",
     ) -> ProtectedPhoto:
         """Protect the faces of one photo.
 
@@ -75,6 +77,9 @@ class Protector:
             strength: 0 leaves the photo as it is, 1 is the full change.
             seed: decides ``target="random"``.
             aligned: the photo is a square canonical crop: nothing is detected.
+            key: a secret of at least 16 bytes in place of the seed: nobody without it can tell
+                which random target a face got.
+            person: a name: the same random target in all photos of one person.
 
         Returns:
             The protected photo and what was done to each face; no faces where none was found.
@@ -89,7 +94,7 @@ class Protector:
             else load_photo(Path(photo), max_pixels=MAX_PIXELS)
         )
         spec = faces if isinstance(faces, str) else "all"
-        options = PhotoOptions(spec, gender, target, strength, seed, aligned)
+        options = PhotoOptions(spec, gender, target, strength, seed, aligned, key, person)
         given = None if isinstance(faces, str) else tuple(faces)
         done, found = self.protect_loaded(loaded, options, given)
         return ProtectedPhoto(as_rgb(done), found)
@@ -110,6 +115,7 @@ class Protector:
         target: Target = "opposite",
         strength: float = DEFAULT_STRENGTH,
         seed: int = 0,
+        key: bytes = b"",
     ) -> Uint8Array:
         """Protect canonical crops.
 
@@ -119,6 +125,7 @@ class Protector:
             target: what they should read as, relative to their own gender.
             strength: 0 leaves the crops as they are, 1 is the full change.
             seed: decides ``target="random"``.
+            key: a secret of at least 16 bytes in its place.
 
         Returns:
             The shape of ``crops``, uint8. Methods that work on luma keep the colour of RGB crops:
@@ -134,7 +141,7 @@ class Protector:
         grey: Float32Array
         grey = np.asarray(crops / np.float32(255), np.float32) if crops.ndim == 3 else luma(crops)
         male = self._genders(genders, grey)
-        wanted = numeric_targets(male, target, crops, seed)
+        wanted = numeric_targets(male, target, crops, Draw(seed, key))
         change = strength * change_of(self.crop_protector, crops, male, wanted, None)
         change = change if change.ndim == crops.ndim else change[..., None]
         return np.clip(np.rint(crops + change * 255), 0, 255).astype(np.uint8)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -22,19 +24,58 @@ NEUTRAL = 0.5
 TARGETS: tuple[Target, ...] = ("opposite", "neutral", "random", "same")
 
 
+LEAST_KEY = 16
+"""Bytes of a secret key: fewer could be tried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What decides a random target.
+
+    With a key, nobody without it can tell which target a face got, nor try seeds until one fits.
+    With a person's name, all photos of that person get the same target, so that they do not
+    contradict each other.
+
+    Attributes:
+        seed: where there is no key.
+        key: a secret of at least 16 bytes, or none.
+        person: who is shown, or nothing: then the crop's own pixels decide, so that the answer for
+            a face does not depend on what else is protected, in which order, by how many workers.
+
+    Raises:
+        OptionError: if the key is shorter.
+    """
+
+    seed: int = 0
+    key: bytes = b""
+    person: str = ""
+
+    def __post_init__(self) -> None:
+        if 0 < len(self.key) < LEAST_KEY:
+            raise OptionError(
+                f"key: got {len(self.key)} bytes; expected at least {LEAST_KEY} random ones, such "
+                "as 'head -c 32 /dev/urandom' gives"
+            )
+
+    def male(self, crop: Uint8Array) -> float:
+        """The target of a face: 0 female or 1 male, each as likely as the other."""
+        of = b"person\0" + self.person.encode() if self.person else np.ascontiguousarray(crop)
+        if self.key:
+            return float(hmac.digest(self.key, bytes(of), "sha256")[0] & 1)
+        digest = hashlib.sha256(str(self.seed).encode() + b"\0" + bytes(of)).digest()
+        return float(digest[0] & 1)
+
+
 def numeric_targets(
-    male: Float32Array, target: Target, crops: Uint8Array, seed: int
+    male: Float32Array, target: Target, crops: Uint8Array, draw: Draw
 ) -> Float32Array:
     """What each face should read as.
-
-    A random target is drawn from the seed and the crop's own pixels, so that the answer for a
-    face does not depend on what else is protected, in which order, or by how many workers.
 
     Args:
         male: (N,) 1 male, 0 female.
         target: the wish.
         crops: (N, ...) uint8 crops, used for ``random`` only.
-        seed: the user's seed, used for ``random`` only.
+        draw: decides ``random``.
 
     Returns:
         (N,) float32: 1 male, 0 female, 0.5 neutral.
@@ -49,7 +90,7 @@ def numeric_targets(
     if target == "neutral":
         return np.full(len(male), NEUTRAL, np.float32)
     if target == "random":
-        return np.array([_coin(crop, seed) for crop in crops], np.float32)
+        return np.array([draw.male(crop) for crop in crops], np.float32)
     raise OptionError(f"target: got {target!r}; expected one of {', '.join(TARGETS)}")
 
 
@@ -69,8 +110,3 @@ def checked_strength(strength: float) -> float:
     if not 0 <= strength <= 1:
         raise OptionError(f"strength: got {strength}; expected 0 (unchanged) to 1 (full)")
     return float(strength)
-
-
-def _coin(crop: Uint8Array, seed: int) -> float:
-    digest = hashlib.sha256(str(seed).encode() + b"\0" + np.ascontiguousarray(crop).tobytes())
-    return float(digest.digest()[0] & 1)

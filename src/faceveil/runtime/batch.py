@@ -22,6 +22,7 @@ from faceveil.types import ProtectedFace
 Status = Literal["protected", "no_face", "skipped", "failed"]
 OnNoFace = Literal["skip", "copy", "fail"]
 Existing = Literal["skip", "overwrite", "error"]
+Persons = Literal["photo", "folder", "all"]
 
 
 class PhotoProtector(Protocol):
@@ -46,6 +47,8 @@ class BatchOptions:
         keep_metadata: keep EXIF, ICC profile and XMP.
         max_pixels: larger photos are refused.
         in_place: outputs are the inputs, so they are replaced whatever ``existing`` says.
+        persons: whose photos they are, for random targets: each ``photo`` on its own, each
+            ``folder`` one person's, or ``all`` one person's.
     """
 
     photo: PhotoOptions
@@ -54,6 +57,14 @@ class BatchOptions:
     keep_metadata: bool = False
     max_pixels: int = MAX_PIXELS
     in_place: bool = False
+    persons: Persons = "photo"
+
+    def of(self, source: Path) -> PhotoOptions:
+        """What is done to one photo."""
+        if self.persons == "photo":
+            return self.photo
+        person = "all" if self.persons == "all" else f"folder {source.absolute().parent.name}"
+        return replace(self.photo, person=person)
 
     @property
     def replaces(self) -> bool:
@@ -171,7 +182,7 @@ def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> File
     if is_done(job, options):
         return skipped(job)
     photo = load_photo(job.source, max_pixels=options.max_pixels)
-    done, faces = protector.protect_loaded(photo, options.photo)
+    done, faces = protector.protect_loaded(photo, options.of(job.source))
     result = FileResult(job.source, job.target, "protected", faces=faces)
     if not faces:
         result = without_face(job, options)

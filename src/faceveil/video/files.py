@@ -45,7 +45,7 @@ def _protect(
     container_of(job.target.suffix)  # before an hour is spent on it
     write = WriteOptions(job.target.suffix, options.keep_metadata, threads)
     with Reader(job.source, threads, options.max_pixels) as clip:
-        plan = look_at(clip, protector, options.photo, progress)
+        plan = look_at(clip, protector, options.of(job.source), progress)
         if not plan.chosen:
             result = replace(without_face(job, options), frames=plan.frames)
             if options.on_no_face == "copy":

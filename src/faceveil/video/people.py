@@ -108,7 +108,7 @@ def decide(
     p_male = None if options.gender else float(estimator.p_male(grey).mean())
     is_male = options.gender == "male" if p_male is None else p_male >= 0.5
     male = np.array([is_male], np.float32)
-    target = numeric_targets(male, options.target, crops[:1], options.seed)
+    target = numeric_targets(male, options.target, crops[:1], options.draw)
     if isinstance(protector, Settling):
         faces = grey if protector.channels == 1 else (crops / np.float32(255)).astype(np.float32)
         protector = protector.settle(faces, target, points)
