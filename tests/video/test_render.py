@@ -243,3 +243,25 @@ def test_blend_is_the_weighted_mean_of_its_formula():
     expected = sum(w * looks[i].change.astype(float) for i, w in weights.items())
     np.testing.assert_allclose(blend(looks, 5), expected / sum(weights.values()), atol=2e-3)
     np.testing.assert_allclose(blend({5: looks[5]}, 5), looks[5].change)
+
+
+def test_crossing_faces_that_the_detector_loses_keep_their_tracks(portrait, san):
+    """The real detector; the portrait passes in front of its mirrored, darker copy."""
+    person = portrait[20:220, 130:300]
+    other = (0.6 * person[:, ::-1]).astype(np.uint8)
+    planner = Planner(san.detector, Decider(san.crop_protector, san.estimator, DEFAULT))
+    lost = 0
+    for k in range(45):
+        frame = np.full((260, 640, 3), 100, np.uint8)
+        frame[::20] = 70
+        behind, front = 20 + 10 * k, 460 - 10 * k
+        frame[30:230, behind : behind + 170] = other
+        frame[20:220, front : front + 170] = person
+        planner.add(frame, k / 25)
+        lost += len(planner.tracker.tracks) == 2 and len(san.detector.detect(frame)) == 1
+    plan = planner.finish("all")
+    first, second = plan.tracks
+    assert lost > 3
+    assert (len(first), len(second)) == (45, 45)
+    assert first.table()[0, 0] < 200 < 400 < first.table()[-1, 0]
+    assert second.table()[0, 0] > 400 > 200 > second.table()[-1, 0]

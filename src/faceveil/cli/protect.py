@@ -92,7 +92,7 @@ def add_parser(commands: Any) -> None:
         "--on-no-face",
         choices=("skip", "copy", "fail"),
         default="skip",
-        help="photo without a face: write nothing (default), copy it without its "
+        help="photo or clip without a face: write nothing (default), copy it without its "
         "metadata, or count it as failed",
     )
     p.add_argument(
@@ -104,21 +104,21 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--keep-metadata",
         action="store_true",
-        help="keep EXIF, colour profile and XMP (stripped by default)",
+        help="keep EXIF, colour profile and XMP, titles and places of clips (stripped by default)",
     )
     p.add_argument(
         "--max-pixels",
         type=int,
         default=100_000_000,
         metavar="N",
-        help="refuse larger photos (default: 100,000,000)",
+        help="refuse larger photos and frames (default: 100,000,000)",
     )
     p.add_argument(
         "--jobs",
         type=int,
         default=0,
         metavar="N",
-        help="photos at the same time (default: one per core)",
+        help="photos at the same time, threads for a clip (default: one per core)",
     )
     p.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done as JSON")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")

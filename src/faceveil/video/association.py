@@ -14,10 +14,15 @@ MIN_IOU = 0.1
 """A face belongs to a person only if their boxes overlap by this much, or ..."""
 
 MAX_DISTANCE = 1.0
-"""... its landmarks lie within this many eye distances of where they are expected."""
+"""... its landmarks lie within this many eye distances of where they are expected (of more, the
+longer nobody was seen)."""
 
-MAX_SCALE = 1.6
-"""Highest ratio of a face's eye distance to the person's last one, either way."""
+SPREAD = 4.0
+"""Eye distances a second by which the expected place gets less certain while nobody is seen."""
+
+MAX_SCALE = 2.0
+"""Highest ratio of a face's eye distance to the person's, either way: half-covered faces are found
+with eyes that are closer together."""
 
 LOOKS = 2.0
 """Weight of looks against place: two faces that cross are told apart by their looks alone."""
@@ -61,6 +66,8 @@ def eye_distance(landmarks: Float32Array | Float64Array) -> float:
 def cost(
     expected: Float32Array,
     box: Sequence[float],
+    size: float,
+    away: float,
     look: Float32Array,
     face: Face,
     face_look: Float32Array,
@@ -70,12 +77,14 @@ def cost(
     Args:
         expected: (5, 2) where the person's landmarks should be now.
         box: where the person's box should be now.
+        size: the person's eye distance in pixels.
+        away: seconds since the person was seen.
         look: the person's looks.
         face: a face of this frame.
         face_look: its looks.
     """
-    size, own = eye_distance(expected), eye_distance(face.landmarks)
-    distance = float(np.linalg.norm(face.landmarks - expected, axis=1).mean()) / size
+    own, certain = eye_distance(face.landmarks), size * (1 + SPREAD * away)
+    distance = float(np.linalg.norm(face.landmarks - expected, axis=1).mean()) / certain
     overlap = iou(box, face.box)
     if overlap < MIN_IOU and distance > MAX_DISTANCE:
         return np.inf

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
-from faceveil.video.association import cost, greedy, looks
+from faceveil.video.association import cost, eye_distance, greedy, looks
 from faceveil.video.cuts import Cuts
 
 MAX_GAP = 0.8
 """Seconds for which a face may be missed (somebody in front of it, a turned head, a blink of the
 detector) and is still the same person's: longer than that, and whoever comes is somebody new."""
 
-SWAY = 0.5
-"""Share of the newest displacement in the velocity by which the next place is expected."""
+SWAY = 0.2
+"""Share of the newest displacement in the velocity by which the next place is expected, and of the
+newest size in a person's: the last sights before somebody is covered are of half a face."""
 
 RENEWAL = 0.1
 """Share of the newest frame in a person's looks: light and pose change slowly."""
@@ -33,7 +34,11 @@ class Track:
         start: first frame.
         segment: first frame of the shot that it is in.
         first: the face as first seen.
+        look: what the person looks like, slowly renewed.
         rows: 60 bytes a frame.
+        velocity: (2,) pixels a second, of the last sights.
+        size: eye distance in pixels, of the last sights.
+        seconds: time of the last sight.
     """
 
     number: int
@@ -42,7 +47,8 @@ class Track:
     first: Face
     look: Float32Array
     rows: array[float] = field(default_factory=lambda: array("f"))
-    velocity: Float32Array = field(default_factory=lambda: np.zeros(14, np.float32))
+    velocity: Float32Array = field(default_factory=lambda: np.zeros(2, np.float32))
+    size: float = 0.0
     seconds: float = 0.0
 
     def __len__(self) -> int:
@@ -58,11 +64,15 @@ class Track:
         """(frames, 15): landmarks, box, seen."""
         return np.frombuffer(self.rows, np.float32).reshape(-1, _ROW)
 
-    def expected(self, seconds: float) -> list[tuple[Float32Array, list[float]]]:
-        """Landmarks (5, 2) and box at a time after the last sight: moved on, or still there."""
-        last = np.array(self.rows[-_ROW:-1], np.float32)
-        places = (last + self.velocity * np.float32(seconds - self.seconds), last)
-        return [(place[:10].reshape(5, 2), place[10:].tolist()) for place in places]
+    def cost(self, seconds: float, face: Face, look: Float32Array) -> float:
+        """How badly a face fits: where the person would be by now, or is still."""
+        last = np.array(self.rows[-_ROW:-1], np.float32).reshape(7, 2)
+        away = seconds - self.seconds
+        places = (last + self.velocity * np.float32(away), last)
+        return min(
+            cost(p[:5], p[5:].ravel().tolist(), self.size, away, self.look, face, look)
+            for p in places
+        )
 
     def see(self, index: int, seconds: float, face: Face, look: Float32Array) -> None:
         """Add a sight; frames since the last one are filled by interpolation."""
@@ -72,10 +82,15 @@ class Track:
             for k in range(1, steps):
                 self.rows.extend((last + (now - last) * np.float32(k / steps)).tolist())
                 self.rows.append(0.0)
-            speed = (now - last) / np.float32(max(seconds - self.seconds, 1e-3))
-            self.velocity = (SWAY * speed + (1 - SWAY) * self.velocity).astype(np.float32)
+            moved = (now - last)[:10].reshape(5, 2).mean(axis=0)
+            speed = moved / np.float32(max(seconds - self.seconds, 1e-3))
+            share = max(SWAY, 1 / len(self))  # of few sights the mean
+            self.velocity = (share * speed + (1 - share) * self.velocity).astype(np.float32)
+            self.size += share * (eye_distance(face.landmarks) - self.size)
             mixed = (1 - RENEWAL) * self.look + RENEWAL * look
             self.look = (mixed / max(float(np.linalg.norm(mixed)), 1e-6)).astype(np.float32)
+        else:
+            self.size = eye_distance(face.landmarks)
         self.rows.extend(now.tolist())
         self.rows.append(1.0)
         self.seconds = seconds
@@ -117,11 +132,8 @@ class Tracker:
         found = [looks(rgb, face) for face in faces]
         costs = np.full((len(self.live), len(faces)), np.inf)
         for row, track in enumerate(self.live):
-            places = track.expected(seconds)
             for column, face in enumerate(faces):
-                costs[row, column] = min(
-                    cost(place, box, track.look, face, found[column]) for place, box in places
-                )
+                costs[row, column] = track.cost(seconds, face, found[column])
         owner = {column: self.live[row] for row, column in greedy(costs)}
         for column in sorted(range(len(faces)), key=lambda c: faces[c].box[0]):
             if column not in owner:
