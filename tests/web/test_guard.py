@@ -152,6 +152,7 @@ def test_no_telemetry_whatever_the_environment_says(monkeypatch, caplog):
     with client_of() as client:
         assert client.get("/api/v1/health").status_code == 200
     assert caplog.records == []  # it tried, and lacked an exporter
-    trace = pytest.importorskip("opentelemetry.trace", reason="this FastAPI has no telemetry")
-    monkeypatch.setattr(trace, "get_tracer_provider", object)  # somebody else set one up
+    if not hasattr(client.app, "_native_telemetry"):
+        pytest.skip("this version of FastAPI has no telemetry")
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", object)  # another's, set up
     assert not client.app._native_telemetry.enabled()
