@@ -31,7 +31,7 @@ def test_signatures():
         return list(inspect.signature(function).parameters)
 
     assert names(faceveil.load_protector) == [
-        "name", "detector", "threads", "weights", "stages", "combine", "seed",
+        "name", "detector", "threads", "weights", "stages", "combine", "hide", "seed",
     ]  # fmt: skip
     assert names(faceveil.check) == ["original", "protected", "detector"]
     assert names(faceveil.Protector.protect_photo) == [

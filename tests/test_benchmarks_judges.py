@@ -22,7 +22,4 @@ def test_the_docs_quote_the_results() -> None:
     docs = (ROOT / "docs" / "evaluation.md").read_text()
     for part in module.markdown(results).split("\n\n"):
         assert part in docs
-    assert results["pairs"] == {
-        "same": results["pairs"]["same"],
-        "different": 2947 - results["pairs"]["same"],
-    }
+    assert sum(results["pairs"].values()) == 2947

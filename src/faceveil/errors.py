@@ -19,6 +19,10 @@ class PhotoError(FaceVeilError):
     """A photo cannot be read: missing, empty, truncated, no image, too large, or animated."""
 
 
+class ClipError(FaceVeilError):
+    """A clip cannot be read or written: missing, empty, truncated, no clip, or of a rare kind."""
+
+
 class OutputError(FaceVeilError):
     """A result cannot be written: no permission, full disk, or the file is already there."""
 

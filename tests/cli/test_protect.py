@@ -189,3 +189,19 @@ print(call({str(tmp_path / "in" / "open.png")!r}, "-o", {str(tmp_path / "sealed"
     assert "closed.png: no permission to read it" in done.stderr
     assert "open.png: cannot write it: no permission" in done.stderr
     assert (tmp_path / "out" / "open.png").is_file()
+
+
+@pytest.mark.parametrize("method", ["blur", "pixelate", "black-box"])
+def test_methods_without_a_target_say_so(photos, tmp_path, capsys, method):
+    flags = ["-o", str(tmp_path / "out"), "--method", method]
+    assert main(["protect", str(photos), *flags, "--target", "neutral"]) == 2
+    assert f"target: {method} does the same to every face" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_method_cannot_hide_is_one_line(photos, tmp_path, capsys):
+    flags = ["-o", str(tmp_path / "out"), "--method", "san", "--hide", "gender,age"]
+    assert main(["protect", str(photos), *flags]) == 2
+    said = capsys.readouterr().err
+    assert "san does not take it; it is for gender-an, privacynet" in said
+    assert said.count("\n") == 1

@@ -234,6 +234,26 @@ def textured(place, name):
     pq.write_table(table.set_column(at, "image", [images]), place / f"{name}.parquet")
 
 
+def redden(crops, male):
+    """A protector of colours; grey crops would have no fourth axis to redden."""
+    out = crops.astype(np.int32)
+    out[..., 0] += 60
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def test_crops_in_colour(place):
+    path = write(place, 'quality = ["psnr", "ssim", "ms_ssim"]', adversaries='["zero-effort"]')
+    text = path.read_text().replace(":veil", ":redden").replace(":stranger", ":nothing")
+    path.write_text(text + "colour = true\n")
+    evaluate(place)
+    rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
+    assert {r["data"] for r in rows} == {"test-colour"}
+    change = {r["protector"]: r["value"] for r in rows if r["metric"] == "mean change"}
+    assert change["veil"] == pytest.approx(60 / 255 / 3, rel=0.05)
+    ssim = {r["protector"]: r["value"] for r in rows if r["metric"] == "SSIM"}
+    assert ssim["nothing"] == 1 > ssim["veil"]
+
+
 @pytest.mark.parametrize("other", ["", "own.parquet"])
 def test_niqe_where_it_is_asked_for(place, other):
     textured(place, "test")
@@ -369,8 +389,17 @@ def gone(pid):
         return True
 
 
+@pytest.fixture
+def interruptible():
+    """A shell's background jobs ignore Ctrl-C, and so do their children unless it is handled."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
 @pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_is_one_line_and_leaves_no_process(place, jobs):
     path = write(place, adversaries='["zero-effort"]')
     text = path.read_text()
@@ -388,13 +417,17 @@ def test_ctrl_c_is_one_line_and_leaves_no_process(place, jobs):
         env=os.environ | {"FACEVEIL_TEST_PIDS": str(pids)},
         cwd=Path(__file__).parents[2],
     ) as process:
-        deadline = time.monotonic() + 240
-        while not (pids.exists() and len(pids.read_text().split()) == int(jobs)):
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)
-        said, complaint = process.communicate(timeout=120)
+        try:
+            deadline = time.monotonic() + 240
+            while not (pids.exists() and len(pids.read_text().split()) == int(jobs)):
+                assert process.poll() is None, process.stderr.read()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            os.killpg(process.pid, signal.SIGINT)
+            said, complaint = process.communicate(timeout=120)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # whatever went wrong, nothing is left behind
+            raise
     assert process.returncode == 130
     assert said == ""
     assert complaint.strip().splitlines() == [
@@ -490,6 +523,30 @@ def test_judges_with_a_square_of_their_own_get_it_in_photo_mode():
     assert found["zero-effort", "square"] == found["recovery", "blur/square"] == 1
     assert found["flip", "square"] == 0
     assert {r.mode for r in record.rows} == {"photo"}
+
+
+def test_who_only_looks_sees_photos_in_colour():
+    """Gender by the red channel alone, while the luma is the same: grey would hide it."""
+    from faceveil.evaluation.config import EvaluationConfig
+    from faceveil.evaluation.faces import FaceSet
+    from faceveil.evaluation.photos import Seen
+    from faceveil.evaluation.unit import Unit, measure_unit
+
+    class RedJudge(BrightnessJudge):
+        def p_male(self, crops):
+            return (crops[..., 0].mean(axis=(1, 2)) / 255).astype(np.float32)
+
+    crops, male, identity = people(12, 2, seed=4)
+    colours = np.array([[60, 152, 100], [140, 111, 100]])  # both of luma 118
+    painted = np.broadcast_to(colours[male][:, None, None], (*crops.shape, 3)).astype(np.uint8)
+    faces = FaceSet("photos", painted, male.astype(np.uint8), identity, {})
+    unit = Unit("p", 1.0, nothing, faces, None, [RedJudge("red")], [], Seen(painted, {}, 0))
+    names = ("zero-effort", "flip", "recovery")
+    config = EvaluationConfig("t", None, (), (), adversaries=names, repeats=20)
+    rows = [r for r in measure_unit(unit, config)[0].rows if r.metric == "AUC"]
+    found = {(r.adversary, r.judge): r.value for r in rows}
+    assert found["zero-effort", "red"] == found["recovery", "blur/red"] == 1
+    assert found["flip", "red"] == 0
 
 
 def test_photos_are_cut_out_as_judges_want_them(portrait, tmp_path):

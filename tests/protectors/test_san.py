@@ -14,7 +14,7 @@ class FixedSession:
     def __init__(self, change=0.1):
         self.change = change
 
-    def run(self, _, feed):
+    def run(self, _, feed, options=None):
         self.feed = feed
         return (feed["image"] + np.float32(self.change),)
 

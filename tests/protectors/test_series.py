@@ -134,3 +134,19 @@ def test_bad_options(weights, name, options, message):
 
 def test_every_method_is_listed():
     assert {"san", "ensemble", "flowsan"} <= set(registry.list_protectors())
+
+
+def test_a_clip_draws_once_for_a_person():
+    """Gibbs draws by the pixels: in a clip one draw, of the first crop, holds for all frames."""
+    gibbs = EnsembleProtector(["1", "2", "3"], "gibbs", seed=5)
+    seen = set()
+    for first in range(4):
+        settled = gibbs.settle(LUMA[first:], MALE[:1], np.zeros((4, 5, 2)))
+        out = settled.protect(LUMA, MALE, 1 - MALE)
+        factor = (1.1, 0.9, 0.8)[drawn(LUMA[first : first + 1], 3, 5)[0]]
+        np.testing.assert_allclose(out, LUMA * factor, atol=1e-5)
+        seen.add(factor)
+    assert len(seen) > 1
+    assert len(gibbs.members) == 3
+    average = EnsembleProtector(["1", "2"])
+    assert average.settle(LUMA, MALE[:1], np.zeros((4, 5, 2))) is average

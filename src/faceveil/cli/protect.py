@@ -1,4 +1,4 @@
-"""``faceveil protect``: photos and folders in, protected copies out."""
+"""``faceveil protect``: photos, clips and folders in, protected copies out."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faceveil.errors import OptionError
+
+if TYPE_CHECKING:
+    from faceveil.protectors.protector import Protector
+    from faceveil.runtime.batch import BatchOptions, FileResult
 
 
 def add_parser(commands: Any) -> None:
     """Add the sub-command."""
     p = commands.add_parser(
         "protect",
-        help="protect photos",
-        description="Protect the faces in photos. Folders are walked and mirrored. Exit code 0 "
-        "only if nothing failed.",
+        help="protect photos and clips",
+        description="Protect the faces in photos and clips. Folders are walked and mirrored. "
+        "Exit code 0 only if nothing failed.",
     )
     p.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder or glob pattern")
     where = p.add_mutually_exclusive_group(required=True)
@@ -50,7 +54,6 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--target",
         choices=("opposite", "neutral", "random", "same"),
-        default="opposite",
         help="what faces should read as (default: opposite)",
     )
     p.add_argument(
@@ -65,7 +68,8 @@ def add_parser(commands: Any) -> None:
         "--faces",
         default="all",
         metavar="all|largest|I,J",
-        help="which faces; numbers count from 0, left to right (default: all)",
+        help="which faces; numbers count from 0, left to right, in clips by first appearance "
+        "(default: all)",
     )
     p.add_argument(
         "--aligned",
@@ -116,64 +120,33 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         arguments: the parsed command line.
         protector: in place of the one that ``--method`` names (for tests).
     """
-    from tqdm import tqdm
-
+    from faceveil.cli.batches import run_clips, run_photos
     from faceveil.imaging.encode import remove_stale, write_atomic
-    from faceveil.protectors.photo import PhotoOptions
-    from faceveil.runtime.batch import BatchOptions, protect_files
-    from faceveil.runtime.paths import plan_jobs, shown
+    from faceveil.runtime.paths import is_clip, plan_jobs, shown
     from faceveil.runtime.report import counts, summary, to_json
 
-    if arguments.jobs < 0:
-        raise OptionError(f"--jobs: got {arguments.jobs}; expected 1 or more, or 0 for all cores")
-    if arguments.max_pixels < 1:
-        raise OptionError(f"--max-pixels: got {arguments.max_pixels}; expected 1 or more")
-    gender = None if arguments.gender == "auto" else arguments.gender
-    photo = PhotoOptions(
-        arguments.faces,
-        gender,
-        arguments.target,
-        arguments.strength,
-        arguments.seed,
-        arguments.aligned,
-    )
-    options = BatchOptions(
-        photo,
-        arguments.existing,
-        arguments.on_no_face,
-        arguments.keep_metadata,
-        arguments.max_pixels,
-        arguments.in_place,
-    )
+    options = _options(arguments)
     jobs = plan_jobs(arguments.inputs, arguments.output, in_place=arguments.in_place)
     if not jobs:
         raise OptionError(
             f"{shown(' '.join(arguments.inputs))}: no photos there; expected JPEG, PNG, WebP, BMP "
-            "or TIFF files"
+            "or TIFF files, or clips"
         )
-    workers = min(arguments.jobs or os.cpu_count() or 1, len(jobs))
-    if protector is None:
-        from faceveil import load_protector
-
-        threads = max(1, (os.cpu_count() or 1) // workers)
-        protector = load_protector(
-            arguments.method,
-            threads=threads,
-            stages=arguments.stages,
-            combine=arguments.combine,
-            hide=None if arguments.hide is None else tuple(arguments.hide.split(",")),
-            seed=arguments.seed,
-        )
+    clips = [job for job in jobs if is_clip(job.source)]
+    photos = [job for job in jobs if not is_clip(job.source)]
+    cores = os.cpu_count() or 1
+    workers = min(arguments.jobs or cores, max(len(photos), 1))
+    # One clip at a time, on as many cores as there are jobs for photos.
+    threads = arguments.jobs or cores
     remove_stale({job.target.parent for job in jobs})
     start = time.perf_counter()
-    results = []
-    bar = tqdm(total=len(jobs), unit="photo", disable=True if arguments.quiet else None)
-    with bar:
-        for result in protect_files(jobs, protector, options, workers):
-            results.append(result)
-            bar.update()
-            if result.status in ("failed", "no_face"):
-                tqdm.write(f"{shown(result.source)}: {result.message}", file=sys.stderr)
+    results: list[FileResult] = []
+    if photos:
+        method = protector or _load(arguments, max(1, cores // workers))
+        results += run_photos(photos, method, options, workers, arguments.quiet)
+    if clips:
+        method = protector or _load(arguments, threads)
+        results += run_clips(clips, method, options, threads, arguments.quiet)
     if arguments.report is not None:
         settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
         settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
@@ -182,3 +155,33 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     if not arguments.quiet:
         print(summary(results, time.perf_counter() - start), file=sys.stderr)
     return 1 if counts(results)["failed"] else 0
+
+
+def _options(arguments: argparse.Namespace) -> BatchOptions:
+    from faceveil.protectors.photo import PhotoOptions
+    from faceveil.protectors.registry import checked_target
+    from faceveil.runtime.batch import BatchOptions
+
+    a = arguments
+    if a.jobs < 0:
+        raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more, or 0 for all cores")
+    if a.max_pixels < 1:
+        raise OptionError(f"--max-pixels: got {a.max_pixels}; expected 1 or more")
+    gender = None if a.gender == "auto" else a.gender
+    target = checked_target(a.method, a.target)
+    photo = PhotoOptions(a.faces, gender, target, a.strength, a.seed, a.aligned)
+    return BatchOptions(photo, a.existing, a.on_no_face, a.keep_metadata, a.max_pixels, a.in_place)
+
+
+def _load(arguments: argparse.Namespace, threads: int) -> Protector:
+    from faceveil import load_protector
+
+    hide = arguments.hide
+    return load_protector(
+        arguments.method,
+        threads=threads,
+        stages=arguments.stages,
+        combine=arguments.combine,
+        hide=None if hide is None else tuple(hide.split(",")),
+        seed=arguments.seed,
+    )

@@ -9,6 +9,7 @@ from functools import partial
 from faceveil.evaluation.adversaries.base import Protect, Scene, attack
 from faceveil.evaluation.adversaries.registry import build_adversary
 from faceveil.evaluation.config import EvaluationConfig
+from faceveil.evaluation.config_check import NEED_OWN_FACES
 from faceveil.evaluation.faces import FaceSet
 from faceveil.evaluation.metrics.intervals import weights
 from faceveil.evaluation.papers.registry import PAPERS
@@ -94,13 +95,17 @@ def measure_unit(unit: Unit, config: EvaluationConfig) -> tuple[Recorder, Uint8A
         config.seed,
     )  # fmt: skip
     for paper in config.papers:
-        PAPERS[paper](record, subject)
-    scene = _scene(unit, seen, config)
+        record.guarded("paper", paper, "", partial(PAPERS[paper], record, subject), "figures")
     for name in config.adversaries:
         if name != "zero-effort":  # the judges have been asked above
+            scene = _scene(unit, seen, config, name in NEED_OWN_FACES)
             work = partial(_one_adversary, record, name, scene, faces, config.repeats)
             record.guarded("gender", "all", name, work)
     return record, protected
+
+
+def _same(crops: Uint8Array) -> Uint8Array:
+    return crops
 
 
 def _one_judge(
@@ -133,13 +138,17 @@ def _one_adversary(record: Recorder, name: str, scene: Scene, faces: FaceSet, re
         record.add("gender", r.variant, "EER", r.eer, adversary=name)
 
 
-def _scene(unit: Unit, seen: Seen, config: EvaluationConfig) -> Scene:
-    """What adversaries get; without faces of their own, none (the configuration sees to that)."""
+def _scene(unit: Unit, seen: Seen, config: EvaluationConfig, learns: bool) -> Scene:
+    """What an adversary gets; without faces of its own, none (the configuration sees to that).
+
+    Photos are in colour for whoever only looks. Who learns from grey faces sees grey ones.
+    """
     again: Iterable[Uint8Array] = ()
-    draw, protected = unit.redraw, grey(seen.crops)
+    look = grey if learns and unit.attacker is not None and unit.attacker.crops.ndim == 3 else _same
+    draw, protected = unit.redraw, look(seen.crops)
     if draw is not None and "averaging" in config.adversaries:
         again = redrawn(
-            lambda rows, seed: grey(draw(rows, seed)), len(protected), config.seed, config.versions
+            lambda rows, seed: look(draw(rows, seed)), len(protected), config.seed, config.versions
         )
     own = unit.attacker
     crops = unit.faces.crops[:0] if own is None else own.crops
@@ -155,5 +164,5 @@ def _scene(unit: Unit, seen: Seen, config: EvaluationConfig) -> Scene:
         unit.matchers,
         again,
         config.seed,
-        {margin: grey(view) for margin, view in seen.views.items()},
+        {margin: look(view) for margin, view in seen.views.items()},
     )

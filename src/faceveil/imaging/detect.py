@@ -113,12 +113,12 @@ def choose_faces(faces: tuple[Face, ...], which: str) -> tuple[Face, ...]:
         OptionError: if ``which`` is none of these, or names a face that is not there.
     """
     if which == "all" or not faces:
-        _numbers(which)
+        face_numbers(which)
         return faces
     if which == "largest":
         return (max(faces, key=lambda f: (f.box[2] - f.box[0]) * (f.box[3] - f.box[1])),)
     ordered = sorted(faces, key=lambda f: f.box[0])
-    numbers = _numbers(which)
+    numbers = face_numbers(which)
     missing = [n for n in numbers if n >= len(faces)]
     if missing:
         raise OptionError(
@@ -128,7 +128,12 @@ def choose_faces(faces: tuple[Face, ...], which: str) -> tuple[Face, ...]:
     return tuple(ordered[n] for n in numbers)
 
 
-def _numbers(which: str) -> list[int]:
+def face_numbers(which: str) -> list[int]:
+    """The numbers that ``which`` names, rising; none for ``all`` and ``largest``.
+
+    Raises:
+        OptionError: if it is none of these.
+    """
     if which in ("all", "largest"):
         return []
     parts = which.split(",")

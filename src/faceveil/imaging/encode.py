@@ -8,7 +8,7 @@ import io
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,23 @@ def write_atomic(data: bytes, path: Path, *, overwrite: bool = False) -> None:
     Raises:
         OutputError: if the file is there and may not be replaced, or cannot be written.
     """
+    with placed(path, overwrite=overwrite) as temporary, temporary.open("xb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def placed(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary name beside a file, which takes the final name when the block is done.
+
+    Where the block raises, or the process dies in it, there is no file under the final name.
+
+    Args:
+        path: the final name; its folder is made.
+        overwrite: replace a file that is already there.
+
+    Raises:
+        OutputError: if the file is there and may not be replaced, or cannot be written.
+    """
     token = f"{os.getpid()}-{secrets.token_hex(4)}"
     temporary = path.with_name(f".{path.name[:50]}.{token}{TEMPORARY}")
     try:
@@ -97,9 +114,8 @@ def write_atomic(data: bytes, path: Path, *, overwrite: bool = False) -> None:
     except OSError as error:
         raise OutputError(f"cannot write it: {_why(error)}") from error
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         if overwrite:
             os.replace(temporary, path)

@@ -10,7 +10,7 @@ from faceveil.errors import ModelError, OptionError
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.judges.card import JudgeCard
 from faceveil.judges.crop import crop_matrix, judge_crops
-from faceveil.runtime.session import session
+from faceveil.runtime.session import freeing, session
 from faceveil.types import Float32Array, Uint8Array
 
 _CROP_SHAPE = (CROP_SIZE, CROP_SIZE, 3)
@@ -34,9 +34,11 @@ class OnnxJudge:
     def __init__(self, card: JudgeCard, folder: Path, *, threads: int = 0, batch: int = 32) -> None:
         self.card, self.info = card, card.info
         self._batch = batch
-        self._session = session(folder / card.model, card.sha256, threads)
-        self._input = self._session.get_inputs()[0].name
-        names = [output.name for output in self._session.get_outputs()]
+        # Not held: of many judges, whose answers are mostly kept, only a few need be loaded.
+        self._model = (folder / card.model, card.sha256, threads)
+        network = session(*self._model)
+        self._input = network.get_inputs()[0].name
+        names = [output.name for output in network.get_outputs()]
         self._output = card.output.tensor or names[0]
         if self._output not in names:
             raise ModelError(
@@ -97,18 +99,23 @@ class OnnxJudge:
                 f"crops: got {crops.dtype} {crops.shape}; expected uint8 (N, 224, 224, 3); "
                 "repeat a grey crop's channel three times"
             )
+        if len(crops) == 0:
+            return np.empty((0, 1), np.float32)
         parts = []
+        network = session(*self._model)
         for start in range(0, len(crops), self._batch):
             x = self.prepare(crops[start : start + self._batch])
             try:
-                (out,) = self._session.run([self._output], {self._input: x})
+                last = start + self._batch >= len(crops)
+                options = freeing() if last else None
+                (out,) = network.run([self._output], {self._input: x}, options)
             except Exception as error:  # ONNX Runtime raises its own unrelated classes
                 reason = str(error).splitlines()[0]
                 raise ModelError(
                     f"{self.card.model}: cannot run on {x.shape} ({reason}); correct its card"
                 ) from error
             parts.append(np.asarray(out, np.float32).reshape(len(x), -1))
-        return np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
+        return np.concatenate(parts)
 
 
 class OnnxGenderJudge(OnnxJudge):

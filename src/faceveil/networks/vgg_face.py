@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.errors import ModelError
+from faceveil.networks.state_file import read_state
 
 MEAN = (129.1863, 104.7624, 93.5940)
 """Mean RGB colour of the training set, 0 to 255; the network's input is pixel minus mean."""
@@ -103,23 +104,7 @@ def load_vgg_face(path: Path) -> VGGFace:
     Raises:
         ModelError: if the file is missing, of another format, or does not fit.
     """
-    if not path.is_file():
-        raise ModelError(
-            f"{path}: no such file; expected VGG-Face's weights; its makers' terms allow research "
-            "use, FaceVeil does not carry them; or name an ONNX matcher"
-        )
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling, zip and safetensors raise unrelated classes
-        raise ModelError(
-            f"{path}: cannot be read ({str(error).splitlines()[0]}); expected safetensors or a "
-            "PyTorch state dict"
-        ) from error
+    state = read_state(path, "VGG-Face")
     network = VGGFace()
     network.load_rgb(state)
     return network

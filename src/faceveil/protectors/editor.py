@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,6 +81,21 @@ class EditorProtector:
         estimator = weights.parent / f"{self.card['estimator']}.onnx"
         self._estimate = AttributeEstimator(estimator, names_of(self.groups), threads)
         self._session = session(weights, self.card["sha256"], threads)
+        self._p: Float32Array | None = None
+
+    def settle(
+        self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
+    ) -> EditorProtector:
+        """For a clip: the labels that a person has, from the mean over the first crops.
+
+        Args:
+            faces: (N, 224, 224, 3) the person's first crops, in [0, 1].
+            target: makes no difference.
+            landmarks: make no difference.
+        """
+        settled = copy.copy(self)
+        settled._p = self._estimate(faces).mean(axis=0)
+        return settled
 
     def protect(
         self,
@@ -91,7 +107,7 @@ class EditorProtector:
         """Protect a batch; see :class:`faceveil.protectors.base.CropProtector`."""
         if len(faces) == 0:
             return faces.copy()
-        p = self._estimate(faces)
+        p = self._estimate(faces) if self._p is None else np.tile(self._p, (len(faces), 1))
         gender = names_of(self.groups).index("Male")
         p[:, gender] = male  # the caller knows better
         source = one_hot(p, self.groups)

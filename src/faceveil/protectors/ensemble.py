@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,6 +79,22 @@ class EnsembleProtector:
         return (
             np.stack([outputs[k][i] for i, k in enumerate(chosen)]) if len(faces) else faces.copy()
         )
+
+    def settle(
+        self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
+    ) -> EnsembleProtector:
+        """For a clip: ``gibbs`` draws once for a person, from the first of the crops (N, 224, 224).
+
+        Args:
+            faces: the person's first crops, in [0, 1].
+            target: makes no difference.
+            landmarks: make no difference.
+        """
+        if self.combine == "avg":
+            return self
+        settled = copy.copy(self)
+        settled.members = [self.members[int(drawn(faces[:1], len(self.members), self.seed)[0])]]
+        return settled
 
 
 def drawn(luma: Float32Array, members: int, seed: int) -> NDArray[np.int64]:

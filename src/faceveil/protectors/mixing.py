@@ -8,6 +8,7 @@ hides little (on 400 grey crops of celeba128-test a gender EER of 0.36 in place 
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ class MixingProtector:
         self.finder = LandmarkFinder(landmarks, threads)
         self.candidates = load_candidates(candidates)
         self.grey = self.candidates.grey()
+        self._rows: list[int] | None = None
 
     def protect(
         self,
@@ -83,10 +85,28 @@ class MixingProtector:
     def _mix(self, face: Float32Array, shape: Float32Array, target: float) -> Float32Array:
         """One face, (224, 224, 3), with its points, (68, 2)."""
         pool = self.grey if _colourless(face) else self.candidates
-        look = appearance(face, shape)
-        sides = (False, True) if target == 0.5 else (target > 0.5,)
-        rows = [pool.nearest(look, bool(side)) for side in sides]
+        rows = self._rows or self._nearest(pool, appearance(face, shape), target)
         return _blend(face, shape, pool, rows, self.share)
+
+    def settle(
+        self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
+    ) -> MixingProtector:
+        """For a clip: one candidate for a person, the nearest to the mean of how they look.
+
+        Args:
+            faces: (N, 224, 224, 3) the person's first crops, in [0, 1].
+            target: (1,) as in ``protect``.
+            landmarks: make no difference.
+        """
+        pool = self.grey if all(map(_colourless, faces)) else self.candidates
+        looks = [appearance(f, s) for f, s in zip(faces, self.finder(faces), strict=True)]
+        settled = copy.copy(self)
+        settled._rows = self._nearest(pool, np.mean(looks, axis=0), float(target[0]))
+        return settled
+
+    def _nearest(self, pool: Candidates, look: Float32Array, target: float) -> list[int]:
+        sides = (False, True) if target == 0.5 else (target > 0.5,)
+        return [pool.nearest(look, bool(side)) for side in sides]
 
 
 def _blend(

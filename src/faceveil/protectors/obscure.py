@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ class Blur:
     sigma: float = 8.0
     name: str = "blur"
     channels: int = 3
+    steady: ClassVar[bool] = True
 
     def protect(
         self,
@@ -45,6 +47,7 @@ class Pixelate:
     cells: int = 16
     name: str = "pixelate"
     channels: int = 3
+    steady: ClassVar[bool] = True
 
     def protect(
         self,
@@ -69,6 +72,7 @@ class BlackBox:
 
     name: str = "black-box"
     channels: int = 3
+    steady: ClassVar[bool] = True
 
     def protect(
         self,

@@ -17,6 +17,7 @@ from faceveil.protectors.obscure import BlackBox, Blur, Pixelate
 from faceveil.protectors.pgd import PGDProtector
 from faceveil.protectors.san import SANProtector
 from faceveil.runtime.session import WEIGHTS
+from faceveil.types import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,21 @@ _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
     "san": (_san, frozenset()),
 }
 """Each method's builder, and the options that it takes."""
+
+
+WITHOUT_TARGET = frozenset({"black-box", "blur", "pixelate"})
+"""Methods that make no difference between genders."""
+
+
+def checked_target(name: str, target: Target | None) -> Target:
+    """The wish, where the user has one and the method can grant it; ``opposite`` where None.
+
+    Raises:
+        OptionError: if the method knows no targets.
+    """
+    if target is not None and name in WITHOUT_TARGET:
+        raise OptionError(f"target: {name} does the same to every face; leave it out")
+    return target or "opposite"
 
 
 def list_protectors() -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -55,6 +55,11 @@ class BatchOptions:
     max_pixels: int = MAX_PIXELS
     in_place: bool = False
 
+    @property
+    def replaces(self) -> bool:
+        """Whether an output that is there is written over."""
+        return self.in_place or self.existing == "overwrite"
+
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
@@ -65,8 +70,10 @@ class FileResult:
         target: where its result is, or would be.
         status: ``protected``, ``no_face``, ``skipped`` (already there) or ``failed``.
         message: why, on one line; empty where all went well.
-        faces: what was done to each face.
+        faces: what was done to each face; in a clip, to each person.
         seconds: time spent on it.
+        frames: of a clip; None for a photo.
+        spans: of a clip: seconds of each person's first and last sight.
     """
 
     source: Path
@@ -75,6 +82,8 @@ class FileResult:
     message: str = ""
     faces: tuple[ProtectedFace, ...] = ()
     seconds: float = 0.0
+    frames: int | None = None
+    spans: tuple[tuple[float, float], ...] = ()
 
 
 def protect_files(
@@ -106,37 +115,68 @@ def protect_files(
 
 def protect_file(job: Job, protector: PhotoProtector, options: BatchOptions) -> FileResult:
     """Protect one file. Never raises for a bad file: the result says what was wrong."""
+    return guarded(job, lambda: _protect(job, protector, options))
+
+
+def guarded(job: Job, work: Callable[[], FileResult]) -> FileResult:
+    """What work on a file comes to, errors and bugs included, with the time that it took."""
     start = time.perf_counter()
     try:
-        status, message, faces = _protect(job, protector, options)
+        done = work()
     except FaceVeilError as error:
-        status, message, faces = "failed", str(error), ()
+        done = FileResult(job.source, job.target, "failed", str(error))
     except MemoryError:
-        status, message, faces = "failed", "out of memory; lower --jobs or --max-pixels", ()
+        message = "out of memory; lower --jobs or --max-pixels"
+        done = FileResult(job.source, job.target, "failed", message)
     except Exception as error:  # a bug must not end the batch, and must not pass unseen
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        status, message, faces = "failed", f"unexpected {reason}; please report it", ()
-    seconds = time.perf_counter() - start
-    return FileResult(job.source, job.target, status, message, faces, seconds)
+        message = f"unexpected {reason}; please report it"
+        done = FileResult(job.source, job.target, "failed", message)
+    return replace(done, seconds=time.perf_counter() - start)
 
 
-def _protect(
-    job: Job, protector: PhotoProtector, options: BatchOptions
-) -> tuple[Status, str, tuple[ProtectedFace, ...]]:
+def is_done(job: Job, options: BatchOptions) -> bool:
+    """Whether the output is there and is to stay.
+
+    Raises:
+        FaceVeilError: if the job cannot be done, or the output is there and must not be.
+    """
     if job.problem:
         raise FaceVeilError(job.problem)
-    if not options.in_place and options.existing != "overwrite" and os.path.lexists(job.target):
-        if options.existing == "skip":
-            return "skipped", "the output is already there", ()
-        raise FaceVeilError("the output is already there; choose --existing skip or overwrite")
+    if options.in_place or options.existing == "overwrite" or not os.path.lexists(job.target):
+        return False
+    if options.existing == "skip":
+        return True
+    raise FaceVeilError("the output is already there; choose --existing skip or overwrite")
+
+
+def skipped(job: Job) -> FileResult:
+    """The result where :func:`is_done`."""
+    return FileResult(job.source, job.target, "skipped", "the output is already there")
+
+
+def without_face(job: Job, options: BatchOptions) -> FileResult:
+    """The result where nobody was found, unless that is to be a failure.
+
+    Raises:
+        NoFaceError: if it is.
+    """
+    if options.on_no_face == "fail":
+        raise NoFaceError("no face found; expected at least one; see --on-no-face")
+    done = "copied" if options.on_no_face == "copy" else "nothing written"
+    return FileResult(job.source, job.target, "no_face", f"no face found, {done}")
+
+
+def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> FileResult:
+    if is_done(job, options):
+        return skipped(job)
     photo = load_photo(job.source, max_pixels=options.max_pixels)
     done, faces = protector.protect_loaded(photo, options.photo)
+    result = FileResult(job.source, job.target, "protected", faces=faces)
     if not faces:
-        if options.on_no_face == "fail":
-            raise NoFaceError("no face found; expected at least one; see --on-no-face")
+        result = without_face(job, options)
         if options.on_no_face == "skip":
-            return "no_face", "no face found, nothing written", ()
-    replace = options.in_place or options.existing == "overwrite"
+            return result
     encoded = encode_photo(done, keep_metadata=options.keep_metadata)
-    write_atomic(encoded, job.target, overwrite=replace)
-    return ("protected", "", faces) if faces else ("no_face", "no face found, copied", ())
+    write_atomic(encoded, job.target, overwrite=options.replaces)
+    return result

@@ -13,6 +13,14 @@ from faceveil.errors import OptionError
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 """Names that count as photos inside a folder. Files named one by one are always taken."""
 
+CLIP_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".ts", ".webm"}
+)
+"""Names that count as clips."""
+
+_PROGRAMS = frozenset({".mts", ".ts"})
+"""Names that clips share with TypeScript: inside a folder they are passed over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -77,6 +85,11 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
     ]
 
 
+def is_clip(path: Path) -> bool:
+    """Whether a file is a clip, by its name."""
+    return path.suffix.lower() in CLIP_SUFFIXES
+
+
 def shown(path: Path | str) -> str:
     """A path on one line: line breaks and other control characters are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(path))
@@ -108,7 +121,8 @@ def _walk(folder: Path, output: Path | None) -> Iterator[tuple[Path, Path]]:
         )
         for file in sorted(files):
             source = Path(where) / file
-            if source.suffix.lower() in SUFFIXES and not file.startswith("."):
+            wanted = SUFFIXES | CLIP_SUFFIXES - _PROGRAMS
+            if source.suffix.lower() in wanted and not file.startswith("."):
                 yield source, source.relative_to(folder)
 
 

@@ -28,7 +28,10 @@ def summary(results: Sequence[FileResult], seconds: float) -> str:
     """One line for the end of a run."""
     parts = ", ".join(f"{n} {LABELS[s]}" for s, n in counts(results).items())
     faces = sum(len(r.faces) for r in results)
-    return f"{len(results)} photos: {parts}; {faces} faces; {seconds:.1f} s"
+    clips = sum(r.frames is not None for r in results)
+    kinds = [f"{len(results) - clips} photos"] if clips < len(results) or not clips else []
+    kinds += [f"{clips} clip{'s' if clips > 1 else ''}"] if clips else []
+    return f"{', '.join(kinds)}: {parts}; {faces} faces; {seconds:.1f} s"
 
 
 def to_json(results: Sequence[FileResult], settings: dict[str, Any]) -> str:
@@ -41,10 +44,18 @@ def to_json(results: Sequence[FileResult], settings: dict[str, Any]) -> str:
             "message": r.message,
             "seconds": round(r.seconds, 4),
             "faces": [face_to_dict(f) for f in r.faces],
+            **_of_clip(r),
         }
         for r in results
     ]
     return json.dumps({"settings": settings, "counts": counts(results), "files": files}, indent=1)
+
+
+def _of_clip(result: FileResult) -> dict[str, Any]:
+    if result.frames is None:
+        return {"kind": "photo"}
+    spans = [[round(first, 3), round(last, 3)] for first, last in result.spans]
+    return {"kind": "clip", "frames": result.frames, "seen_from_to": spans}
 
 
 def face_to_dict(face: ProtectedFace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faceveil.errors import OptionError
+from faceveil.training.configs.adaptive import AdaptiveConfig
 from faceveil.training.configs.classifiers import (
     AttributesConfig,
     GenderConfig,
@@ -20,6 +21,7 @@ from faceveil.training.configs.mixing import CandidateConfig, LandmarkConfig
 from faceveil.training.configs.semi_adversarial import SANConfig
 
 __all__ = [
+    "AdaptiveConfig",
     "AttributesConfig",
     "CandidateConfig",
     "Config",
@@ -44,6 +46,7 @@ Config = (
     | SANConfig
     | GenderANConfig
     | PrivacyNetConfig
+    | AdaptiveConfig
 )
 _KINDS: dict[str, type[Config]] = {
     "gender": GenderConfig,
@@ -55,6 +58,7 @@ _KINDS: dict[str, type[Config]] = {
     "san": SANConfig,
     "gender-an": GenderANConfig,
     "privacynet": PrivacyNetConfig,
+    "adaptive": AdaptiveConfig,
 }
 
 

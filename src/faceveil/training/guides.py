@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.errors import ModelError
@@ -25,7 +26,7 @@ class Guide:
         config: its recipe: the frame, whether it sees grey, and the views that it was trained on.
     """
 
-    network: nn.Module
+    network: Callable[[Tensor], Tensor]
     config: GenderConfig
 
     def __call__(self, faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -47,7 +48,7 @@ class Guide:
                 x, generator, degrees=c.degrees, scale=c.scale, shift=c.shift, size=c.frame
             )
         with torch.autocast(x.device.type, torch.bfloat16):
-            out: Tensor = self.network(x.contiguous(memory_format=torch.channels_last))
+            out = self.network(x.contiguous(memory_format=torch.channels_last))
         return out.float()
 
 
@@ -61,6 +62,21 @@ def load_guide(run: Path, device: str) -> Guide:
     if not isinstance(config, GenderConfig):
         raise ModelError(f"{run}: kind is {config.kind!r}; expected a gender classifier")
     return Guide(channels_last(load_classifier(run)[0], device), config)
+
+
+def ask_one(
+    guides: Sequence[Guide], faces: Tensor, wanted: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Cross-entropy of one guide, drawn at random, on random views: scalar.
+
+    Args:
+        guides: to draw from.
+        faces: (N, 3, S, S) RGB in [0, 1].
+        wanted: (N,) what they are to read as, 1 male.
+        generator: draws the guide and the views.
+    """
+    which = int(torch.randint(len(guides), (1,), generator=generator))
+    return F.binary_cross_entropy_with_logits(guides[which](faces, generator), wanted)
 
 
 def luma(faces: Tensor) -> Tensor:

@@ -81,6 +81,11 @@ def write_sheet(
     with torch.no_grad():
         rows = [image, *(editor(image, wanted, kept) for wanted, kept in edits)]
     editor.train()
+    write_rows(rows, output, step)
+
+
+def write_rows(rows: Sequence[Tensor], output: Path, step: int) -> None:
+    """Write rows of faces, (N, 3, S, S) each, as ``sheets/step-NNNNNNN.png``."""
     grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
     grid = F.hardtanh(grid.float(), 0, 1).permute(1, 2, 0).cpu()
     picture = np.asarray(np.rint(grid.numpy() * 255), np.uint8)

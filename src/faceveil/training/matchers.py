@@ -12,6 +12,8 @@ from torch.nn import functional as F  # noqa: N812
 from faceveil.errors import ModelError
 from faceveil.imaging.geometry import arcface_from_canonical, invert
 from faceveil.networks.onnx_graph import OnnxGraph
+from faceveil.networks.se_resnet import MARK, SEResNet
+from faceveil.networks.state_file import read_state
 from faceveil.networks.vgg_face import load_vgg_face
 
 ARCFACE_SIDE = 112
@@ -98,12 +100,38 @@ class VGGFaceMatcher(nn.Module):
         return out.float()
 
 
+class SEResNetMatcher(nn.Module):
+    """Gender-AN's own matcher: SE-ResNet-50 of VGGFace2 on the canonical crop at 224 px.
+
+    Args:
+        state: its public weights; see :mod:`faceveil.networks.se_resnet`.
+        dtype: bfloat16 for speed, float32 for exactness.
+    """
+
+    side = 224
+
+    def __init__(self, state: dict[str, Tensor], dtype: torch.dtype = torch.bfloat16) -> None:
+        super().__init__()
+        self.network = SEResNet()
+        self.network.load_public(state)
+        self.network.eval().to(dtype).requires_grad_(False)
+        self.dtype = dtype
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 1 or 3, frame, frame) in [0, 1] -> (N, 2048) float32."""
+        size = (self.side, self.side)
+        if image.shape[2:] != size:
+            image = F.interpolate(image, size, mode="bilinear", antialias=True)
+        out: Tensor = self.network(image.expand(-1, 3, -1, -1).to(self.dtype))
+        return out.float()
+
+
 def load_matcher(path: Path, frame: int, span: tuple[float, ...]) -> nn.Module:
     """The auxiliary matcher of a recipe.
 
     Args:
-        path: an ONNX matcher in the ArcFace frame, or VGG-Face's weights (``.safetensors`` or
-            ``.pth``).
+        path: an ONNX matcher in the ArcFace frame, or the weights of VGG-Face or of VGGFace2's
+            SE-ResNet-50 (``.safetensors`` or ``.pth``).
         frame: side of the crops in pixels.
         span: what an ONNX matcher takes for black and for white.
 
@@ -112,4 +140,5 @@ def load_matcher(path: Path, frame: int, span: tuple[float, ...]) -> nn.Module:
     """
     if path.suffix == ".onnx":
         return ArcFaceMatcher(path, frame, span=span)
-    return VGGFaceMatcher(path)
+    state = read_state(path, "VGG-Face's or SE-ResNet-50")
+    return SEResNetMatcher(state) if MARK in state else VGGFaceMatcher(path)

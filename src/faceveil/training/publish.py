@@ -20,6 +20,7 @@ _SHIP: dict[str, Callable[[Any, Path, Path, Path], shipped.Card]] = {
     "san": shipped.ship_san,
     "gender-an": shipped.ship_editor,
     "privacynet": shipped.ship_editor,
+    "adaptive": shipped.ship_adaptive,
     "attributes": shipped.ship_attributes,
     "gender": shipped.ship_gender,
     "gradient": shipped.ship_gradient,

@@ -15,6 +15,7 @@ from faceveil.data.packs import sha256_of
 from faceveil.errors import OptionError
 from faceveil.training import distributed
 from faceveil.training.config import (
+    AdaptiveConfig,
     AttributesConfig,
     CandidateConfig,
     Config,
@@ -128,6 +129,10 @@ def _train(config: Config, data: Path, models: Path, output: Path, device: str) 
         from faceveil.training import gender_an
 
         return gender_an.train(config, data, models, output, device)
+    if isinstance(config, AdaptiveConfig):
+        from faceveil.training import adaptive
+
+        return adaptive.train(config, data, models, output, device)
     if isinstance(config, PrivacyNetConfig):
         from faceveil.training import privacynet
 

@@ -23,9 +23,10 @@ from faceveil.networks.gender_cnn import GenderProbability
 from faceveil.networks.input_gradient import LogitAndGradient
 from faceveil.networks.prototypes import mean_faces
 from faceveil.protectors.labels import names_of
-from faceveil.training import attributes, checkpoint, gender, gender_an, privacynet, san
+from faceveil.training import adaptive, attributes, checkpoint, gender, gender_an, privacynet, san
 from faceveil.training.chosen import BEST
 from faceveil.training.config import (
+    AdaptiveConfig,
     AttributesConfig,
     CandidateConfig,
     GenderANConfig,
@@ -106,8 +107,10 @@ def ship_editor(
     else:
         title, groups, condition = "PrivacyNet (IEEE TIP 2020)", config.groups, "labels"
         editor = privacynet.build(config)
-    best = run / BEST
-    checkpoint.load(best if best.is_file() else run / "checkpoint.safetensors", {"editor": editor})
+    chosen = run / BEST if config.ship == "best" else run / "checkpoint.safetensors"
+    if not chosen.is_file():  # nobody was asked to choose
+        chosen = run / "checkpoint.safetensors"
+    checkpoint.load(chosen, {"editor": editor})
     labels = len(names_of(groups))
     example = {
         "image": torch.rand(2, 3, config.frame, config.frame),
@@ -127,8 +130,28 @@ def ship_editor(
         "estimator": config.labels.replace("-", "_"),
         "smoothing_px": config.smoothing,
         "gain": config.gain,
-        "safetensors_sha256": _safetensors(editor.state_dict(), target),
+        "safetensors_sha256": _safetensors(editor.half().state_dict(), target),
         "parameters": sum(p.numel() for p in editor.parameters()),
+    }
+
+
+def ship_adaptive(config: AdaptiveConfig, run: Path, target: Path, _: Path) -> Card:
+    """The residual editor of the default protector."""
+    network = adaptive.build(config)
+    checkpoint.load(run / "checkpoint.safetensors", {"editor": network})
+    example = {
+        "image": torch.rand(2, 3, config.frame, config.frame),
+        "target": torch.tensor([0.0, 1.0]),
+    }
+    export_onnx(network, example, "output", target, half=True)
+    return {
+        "kind": "adaptive",
+        "title": "Residual editor, trained against attackers that learn along",
+        "frame_px": config.frame,
+        "smoothing_px": config.smoothing,
+        "gain": config.gain,
+        "safetensors_sha256": _safetensors(network.state_dict(), target),
+        "parameters": sum(p.numel() for p in network.parameters()),
     }
 
 

@@ -7,6 +7,7 @@ Wasserstein with gradient penalty, and binary cross-entropy of attributes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,16 +47,15 @@ def attribute_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     return loss / len(logits)
 
 
-def frozen(network: nn.Module) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+def frozen(network: nn.Module) -> Callable[[Tensor], Any]:
     """The network as a function through which gradients reach the input but not its weights.
 
     So the generator's and the discriminator's losses can be added up and differentiated at once.
     """
     weights = {k: v.detach() for k, v in network.named_parameters()}
 
-    def call(x: Tensor) -> tuple[Tensor, Tensor]:
-        out: tuple[Tensor, Tensor] = functional_call(network, weights, (x,))
-        return out
+    def call(x: Tensor) -> Any:
+        return functional_call(network, weights, (x,))
 
     return call
 

@@ -31,6 +31,7 @@ class GenderANConfig:
     guides: tuple[str, ...] = ()  # runs of gender classifiers that G must convince too; ours
     lambda_guides: float = 10.0  # of their cross-entropy; ours
     held_out: str = ""  # run of a gender classifier, no guide: chooses the checkpoint, Fig. 7
+    ship: Literal["best", "last"] = "best"  # the held-out classifier's choice, or the last step
     validation: str = "celeba128-val.parquet"  # faces that it is asked about
     start: str = ""  # run whose networks this one starts from
     critic_steps: int = 5  # STGAN: D's steps for each of G's
@@ -66,7 +67,10 @@ class PrivacyNetConfig:
     lambda_rec: float = 10.0  # StarGAN: L1 of the way there and back
     lambda_m: float = 10.0  # the paper's cannot be verified; research 2.4 suggests 1 to 10
     lambda_gp: float = 10.0  # StarGAN
+    guides: tuple[str, ...] = ()  # runs of gender classifiers that G must convince too; ours
+    lambda_guides: float = 10.0  # of their cross-entropy; ours
     held_out: str = ""  # run of a gender classifier, which chooses the checkpoint
+    ship: Literal["best", "last"] = "best"  # the held-out classifier's choice, or the last step
     validation: str = "celeba128-val.parquet"  # faces that it is asked about
     critic_steps: int = 5  # StarGAN
     match_share: float = 1.0

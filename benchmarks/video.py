@@ -1,0 +1,230 @@
+"""Clips: frames a second for one face in 720p, peak memory, and flicker with and without smoothing.
+
+``python benchmarks/video.py [--threads 1] [--frames 150] [--photos DIR --limit 150]``
+
+The clips are made of the bundled portrait, which moves and grows steadily while the camera adds
+noise, so that where the face truly is, is known. Flicker is the mean absolute second difference
+over time of the change in the true canonical frame, before encoding and in 16 bits, so that neither
+the codec nor rounding counts; in steps of 255.
+
+With ``--photos``, photos are moved and given noise the same way for nine frames, and the package's
+judge reads the middle frame: averaging over time must not undo what protection does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+import faceveil
+from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, transform
+from faceveil.imaging.photo import Photo
+from faceveil.protectors.photo import PhotoOptions
+from faceveil.video.people import Decider
+from faceveil.video.picture import Picture
+from faceveil.video.plan import Planner
+from faceveil.video.render import Renderer
+
+RESULT = Path(__file__).parent / "results" / "video.json"
+PORTRAIT = Path(faceveil.__file__).parent / "assets" / "astronaut.png"
+LANDMARKS = np.array([(203, 102), (247, 105), (223, 125), (203, 142), (241, 144)], float)
+NOISE = 3.0
+"""Standard deviation of the camera's noise in steps of 255."""
+
+METHODS = ("san", "flowsan", "ensemble", "mixing", "blur")
+
+
+def place(index: int, scale: float) -> np.ndarray:
+    """The map from the portrait to a frame: (2, 3)."""
+    s = scale * (1 + 0.002 * index)
+    return np.array([[s, 0, 40 + 2.0 * index], [0, s, 10 + 0.3 * index]])
+
+
+def scene(portrait: np.ndarray, index: int, size: tuple[int, int], scale: float) -> np.ndarray:
+    """A frame: (H, W, 3) uint8."""
+    frame = cv2.warpAffine(
+        portrait, place(index, scale), size, flags=cv2.INTER_LINEAR, borderValue=(120, 120, 120)
+    )
+    noise = np.random.default_rng(index).normal(0, NOISE, frame.shape)
+    return np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
+
+
+def write_720p(portrait: np.ndarray, path: Path, frames: int) -> None:
+    """A clip of 1280 x 720 pixels and 25 frames a second."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"crf": "18", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        stream.codec_context.thread_count = 1
+        for i in range(frames):
+            rgb = scene(portrait, i, (1280, 720), 1.2)
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = i, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+def speed(portrait: np.ndarray, frames: int, threads: int) -> dict[str, Any]:
+    """The command line on a 720p clip, in a process of its own, model loading included."""
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        write_720p(portrait, clip, frames)
+        report = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "faceveil", "protect", str(clip), "-o", f"{folder}/out"]
+        command += ["-q", "--jobs", str(threads), "--report", str(report)]
+        before, start = _cpu(), time.perf_counter()
+        subprocess.run(command, check=True)
+        seconds, cpu = time.perf_counter() - start, _cpu() - before
+        (file,) = json.loads(report.read_text())["files"]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return {
+        "frames": file["frames"],
+        "faces": len(file["faces"]),
+        "threads": threads,
+        "seconds_with_loading": round(seconds, 2),
+        "frames_a_second": round(frames / file["seconds"], 2),
+        "cpu_seconds_with_loading": round(cpu, 2),
+        "load_of_the_machine": round(os.getloadavg()[0], 1),
+        "cores_of_the_machine": os.cpu_count(),
+        "peak_memory_mb": round(peak / 1024),
+    }
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def flicker(pictures: list[Picture], planes: list[np.ndarray], scale: float) -> tuple[float, float]:
+    """Flicker, and the mean absolute change in the canonical frame, both in steps of 255."""
+    changes = []
+    for i, (before, after) in enumerate(zip(pictures, planes, strict=True)):
+        change = (after.astype(np.float32) - before.planes[0]) / 257
+        matrix = canonical_from_landmarks(transform(place(i, scale), LANDMARKS))
+        changes.append(cv2.warpAffine(change, matrix, (CROP_SIZE, CROP_SIZE)))
+    stack = np.stack(changes)
+    return float(np.abs(np.diff(stack, 2, axis=0)).mean()), float(np.abs(stack).mean())
+
+
+def flickers(portrait: np.ndarray, frames: int, threads: int) -> list[dict[str, Any]]:
+    """Flicker of each method, frame by frame and as a clip."""
+    scale, size, options = 0.9, (640, 480), PhotoOptions()
+    pictures = []
+    for i in range(frames):
+        grey = cv2.cvtColor(scene(portrait, i, size, scale), cv2.COLOR_RGB2GRAY)
+        rgb = np.repeat(grey[..., None], 3, axis=2)
+        pictures.append(Picture((grey.astype(np.uint16) * 257,), rgb, 16, True, seconds=i / 25))
+    rows = []
+    for name in METHODS:
+        protector = faceveil.load_protector(name, threads=threads)
+        alone = [protector.protect_loaded(Photo(p.planes[0], "L"), options)[0] for p in pictures]
+        decider = Decider(protector.crop_protector, protector.estimator, options)
+        planner = Planner(protector.detector, decider)
+        for picture in pictures:
+            planner.add(picture.shown(), picture.seconds)
+        together = list(Renderer(planner.finish("all"), options.strength)(pictures))
+        single, amount = flicker(pictures, [np.asarray(p.pixels) for p in alone], scale)
+        smooth, kept = flicker(pictures, [p.planes[0] for p in together], scale)
+        rows.append(
+            {
+                "method": name,
+                "frame_by_frame": round(single, 3),
+                "clip": round(smooth, 3),
+                "share_left": round(smooth / single, 3),
+                "change_frame_by_frame": round(amount, 3),
+                "change_clip": round(kept, 3),
+            }
+        )
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def effect(folder: Path, limit: int, threads: int) -> dict[str, Any]:
+    """What the judge reads in photos, protected frame by frame and as clips of nine frames."""
+    options, count = PhotoOptions(faces="largest"), 9
+    protector = faceveil.load_protector("san", threads=threads)
+    before, single, clip, similar = [], [], [], []
+    for path in sorted(p for p in folder.iterdir() if p.is_file())[:limit]:
+        image = cv2.imread(str(path))
+        if image is None:
+            continue
+        size, pictures = image.shape[1::-1], []
+        for i in range(count):
+            matrix = np.array([[1, 0, 1.3 * (i - 4)], [0, 1, 0.6 * (i - 4)]])
+            moved = cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+            noise = np.random.default_rng(i).normal(0, NOISE, moved.shape)
+            frame = np.clip(np.rint(moved + noise), 0, 255).astype(np.uint8)
+            grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+            rgb = np.repeat(grey[..., None], 3, axis=2)
+            pictures.append(Picture((grey,), rgb, 8, True, seconds=i / 25))
+        decider = Decider(protector.crop_protector, protector.estimator, options)
+        planner = Planner(protector.detector, decider)
+        for picture in pictures:
+            planner.add(picture.shown(), picture.seconds)
+        done = list(Renderer(planner.finish("largest"), options.strength)(pictures))[count // 2]
+        middle = pictures[count // 2].rgb
+        together = np.repeat(done.planes[0][..., None], 3, axis=2)
+        alone = protector.protect_photo(middle, faces="largest").image
+        checks = [faceveil.check(middle, x, detector=protector.detector) for x in (alone, together)]
+        if not checks[0].faces:
+            continue
+        boxes = [(f.box[2] - f.box[0]) * (f.box[3] - f.box[1]) for f in checks[0].faces]
+        one, two = (c.checks[int(np.argmax(boxes))] for c in checks)
+        before.append(one.p_male_before)
+        single.append(one.p_male_after)
+        clip.append(two.p_male_after)
+        similar.append((one.similarity, two.similarity))
+    read = np.array([before, single, clip])
+    moved_by = np.abs(read[1:] - read[0]).mean(axis=1)
+    flipped = ((read[1:] >= 0.5) != (read[0] >= 0.5)).mean(axis=1)
+    names = ("frame_by_frame", "clip")
+    return {
+        "photos": len(before),
+        "mean_change_of_p_male": dict(zip(names, moved_by.round(3).tolist(), strict=True)),
+        "share_read_otherwise": dict(zip(names, flipped.round(3).tolist(), strict=True)),
+        "mean_similarity": dict(
+            zip(names, np.mean(similar, axis=0).round(3).tolist(), strict=True)
+        ),
+    }
+
+
+def main() -> None:
+    """Parse the command line, measure, print and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--frames", type=int, default=150, help="of the 720p clip")
+    parser.add_argument("--flicker-frames", type=int, default=50)
+    parser.add_argument("--photos", type=Path, help="faces to judge the effect on")
+    parser.add_argument("--limit", type=int, default=150, help="of the photos")
+    a = parser.parse_args()
+    image = cv2.imread(str(PORTRAIT))
+    assert image is not None, "build the package first: pip install -e ."
+    portrait = np.ascontiguousarray(image[..., ::-1])
+    found: dict[str, Any] = {
+        "speed_720p_one_face": speed(portrait, a.frames, a.threads),
+        "flicker": flickers(portrait, a.flicker_frames, a.threads),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+    if a.photos is not None:
+        found["effect_on_photos"] = effect(a.photos, a.limit, a.threads)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Photos and clips with progress on the terminal; what ``faceveil protect`` runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+from faceveil.runtime.batch import BatchOptions, FileResult, protect_files
+from faceveil.runtime.paths import Job, shown
+from faceveil.video.files import protect_clip_file
+
+
+def run_photos(
+    jobs: list[Job], protector: Any, options: BatchOptions, workers: int, quiet: bool
+) -> list[FileResult]:
+    """Protect photos, several at a time, with a bar and a line for each that failed."""
+    results = []
+    with tqdm(total=len(jobs), unit="photo", disable=True if quiet else None) as bar:
+        for result in protect_files(jobs, protector, options, workers):
+            results.append(result)
+            bar.update()
+            _tell(result)
+    return results
+
+
+def run_clips(
+    jobs: list[Job], protector: Any, options: BatchOptions, threads: int, quiet: bool
+) -> list[FileResult]:
+    """Protect clips, one at a time, with a bar for each and a line for each that failed."""
+    results = []
+    for job in jobs:
+        name = shown(job.source.name)
+        # Each frame is two steps: found in it, and protected.
+        with tqdm(desc=name, unit="step", disable=True if quiet else None) as bar:
+
+            def progress(done: int, total: int, bar: Any = bar) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            results.append(protect_clip_file(job, protector, options, threads, progress))
+        _tell(results[-1])
+    return results
+
+
+def _tell(result: FileResult) -> None:
+    if result.status in ("failed", "no_face"):
+        tqdm.write(f"{shown(result.source)}: {result.message}", file=sys.stderr)

@@ -1,0 +1,56 @@
+"""The residual editor at run time: a face and a wish in, a face out; it needs no label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from faceveil.errors import ModelError
+from faceveil.protectors.san import add_change, to_frame
+from faceveil.runtime.session import read_card, run_in_batches, session
+from faceveil.types import Float32Array, Float64Array
+
+
+class AdaptiveProtector:
+    """Protects RGB canonical crops with a network trained against attackers that learn along.
+
+    What the person is makes no difference to it, only what the face is to read as: with a random
+    target the answer says nothing about the person.
+
+    Args:
+        weights: the ONNX file; its card lies beside it with the suffix ``.json``.
+        threads: threads inside one operator; 0 takes all cores.
+
+    Raises:
+        ModelError: if the file or its card is missing, damaged, or of another kind.
+    """
+
+    channels = 3
+
+    def __init__(self, weights: Path, threads: int = 0) -> None:
+        self.card = read_card(weights.with_suffix(".json"))
+        if self.card.get("kind") != "adaptive":
+            raise ModelError(
+                f"{weights}: kind is {self.card.get('kind')!r}; expected a residual editor"
+            )
+        self.name = "adaptive"
+        self.frame = int(self.card["frame_px"])
+        self._session = session(weights, self.card["sha256"], threads)
+
+    def protect(
+        self,
+        faces: Float32Array,
+        male: Float32Array,
+        target: Float32Array,
+        landmarks: Float64Array | None = None,
+    ) -> Float32Array:
+        """Protect a batch; see :class:`faceveil.protectors.base.CropProtector`."""
+        if len(faces) == 0:
+            return faces.copy()
+        small = to_frame(faces, self.frame)
+        image = np.ascontiguousarray(small.transpose(0, 3, 1, 2))
+        feed = {"image": image, "target": target.astype(np.float32)}
+        out = run_in_batches(self._session, feed).transpose(0, 2, 3, 1)
+        change = np.ascontiguousarray(out - small)
+        return add_change(faces, change, self.card["smoothing_px"], self.card["gain"])

@@ -1,0 +1,1 @@
+"""Clips: people followed from frame to frame, and changed without flicker."""

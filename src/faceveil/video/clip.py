@@ -1,0 +1,134 @@
+"""One clip, end to end: look at it once, then protect it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from faceveil.errors import ClipError, OptionError
+from faceveil.imaging.detect import Detector
+from faceveil.protectors.base import CropProtector
+from faceveil.protectors.estimator import GenderEstimator
+from faceveil.protectors.photo import PhotoOptions
+from faceveil.protectors.targets import target_names
+from faceveil.types import ProtectedFace
+from faceveil.video.people import Decider
+from faceveil.video.plan import Plan, Planner
+from faceveil.video.reader import Reader
+from faceveil.video.render import Renderer
+from faceveil.video.writer import WriteOptions, writing
+
+
+class ClipProtector(Protocol):
+    """What clips need of a protector."""
+
+    crop_protector: CropProtector
+    estimator: GenderEstimator
+    detector: Detector
+
+
+Progress = Callable[[int, int], None]
+"""Called after each frame with the steps done and the steps in all, as far as is known: each frame
+is two steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedClip:
+    """What was done to a clip.
+
+    Attributes:
+        faces: one entry per protected person, as first seen.
+        spans: seconds of each one's first and last sight.
+        frames: how many there are.
+    """
+
+    faces: tuple[ProtectedFace, ...]
+    spans: tuple[tuple[float, float], ...]
+    frames: int
+
+
+def look_at(
+    clip: Reader, protector: ClipProtector, options: PhotoOptions, progress: Progress | None = None
+) -> Plan:
+    """The first pass: who is where, and what each shall read as.
+
+    Args:
+        clip: freshly opened.
+        protector: method, estimator and detector.
+        options: what to do.
+        progress: told after each frame.
+    """
+    if options.aligned:
+        raise OptionError("aligned: not for clips; leave it out")
+    decider = Decider(protector.crop_protector, protector.estimator, options)
+    planner, expected = Planner(protector.detector, decider), clip.frames
+    for count, picture in enumerate(clip.pictures(), 1):
+        planner.add(picture.shown(), picture.seconds)
+        if progress is not None:
+            progress(count, 2 * max(expected, count))
+    return planner.finish(options.faces)
+
+
+def protect_clip(
+    clip: Reader,
+    plan: Plan,
+    strength: float,
+    target: Path,
+    options: WriteOptions,
+    progress: Progress | None = None,
+) -> ProtectedClip:
+    """The second pass: protect and write.
+
+    Args:
+        clip: read once.
+        plan: of :func:`look_at`.
+        strength: 0 leaves frames as they are, 1 is the full change.
+        target: where to write.
+        options: how.
+        progress: told after each frame.
+
+    Raises:
+        ClipError: if the clip is no longer what it was.
+        OutputError: if it cannot be written.
+    """
+    clip.rewind()
+    renderer, count = Renderer(plan, strength), 0
+    with writing(target, clip, options) as writer:
+        for picture in renderer(clip.pictures(writer.copy)):
+            writer.add(picture)
+            count += 1
+            if progress is not None:
+                progress(plan.frames + count, 2 * plan.frames)
+    if count != plan.frames:
+        raise ClipError(f"{plan.frames} frames at first, then {count}; was it being written?")
+    numbers = sorted(plan.chosen)
+    faces = tuple(_describe(plan, n, renderer.mean_change.get(n, 0.0)) for n in numbers)
+    return ProtectedClip(faces, tuple(plan.span(n) for n in numbers), count)
+
+
+def copy_clip(clip: Reader, target: Path, options: WriteOptions) -> None:
+    """Write a clip in which nobody is, without its metadata: all packets as they are.
+
+    Args:
+        clip: read once.
+        target: where to write.
+        options: how.
+    """
+    clip.rewind()
+    with writing(target, clip, replace(options, encode=False)) as writer:
+        for packet in clip.packets():
+            writer.copy(packet)
+
+
+def _describe(plan: Plan, number: int, mean_change: float) -> ProtectedFace:
+    person = plan.people[number]
+    return ProtectedFace(
+        face=plan.tracks[number].first,
+        gender="male" if person.male > 0.5 else "female",
+        gender_given=person.p_male is None,
+        p_male=person.p_male,
+        target=target_names([person.target])[0],
+        mean_change=mean_change,
+    )

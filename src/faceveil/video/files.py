@@ -1,0 +1,64 @@
+"""Clips as files: existing outputs, clips without a face, whole files or none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from faceveil.imaging.encode import placed
+from faceveil.runtime.batch import BatchOptions, FileResult, guarded, is_done, skipped, without_face
+from faceveil.runtime.paths import Job
+from faceveil.video.clip import ClipProtector, Progress, copy_clip, look_at, protect_clip
+from faceveil.video.encoders import container_of
+from faceveil.video.reader import Reader
+from faceveil.video.writer import WriteOptions
+
+
+def protect_clip_file(
+    job: Job,
+    protector: ClipProtector,
+    options: BatchOptions,
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Protect one clip. Never raises for a bad file: the result says what was wrong.
+
+    Args:
+        job: the clip and where its result goes.
+        protector: method, estimator and detector.
+        options: how.
+        threads: of decoder and encoder; 0 takes all cores.
+        progress: told after each frame.
+    """
+    done = guarded(job, lambda: _protect(job, protector, options, threads, progress))
+    return done if done.frames is not None else replace(done, frames=0)
+
+
+def _protect(
+    job: Job,
+    protector: ClipProtector,
+    options: BatchOptions,
+    threads: int,
+    progress: Progress | None,
+) -> FileResult:
+    if is_done(job, options):
+        return skipped(job)
+    container_of(job.target.suffix)  # before an hour is spent on it
+    write = WriteOptions(job.target.suffix, options.keep_metadata, threads)
+    with Reader(job.source, threads, options.max_pixels) as clip:
+        plan = look_at(clip, protector, options.photo, progress)
+        if not plan.chosen:
+            result = replace(without_face(job, options), frames=plan.frames)
+            if options.on_no_face == "copy":
+                with placed(job.target, overwrite=options.replaces) as temporary:
+                    copy_clip(clip, temporary, write)
+            return result
+        with placed(job.target, overwrite=options.replaces) as temporary:
+            done = protect_clip(clip, plan, options.photo.strength, temporary, write, progress)
+    return FileResult(
+        job.source,
+        job.target,
+        "protected",
+        faces=done.faces,
+        frames=done.frames,
+        spans=done.spans,
+    )

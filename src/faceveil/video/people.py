@@ -1,0 +1,115 @@
+"""What a person is read as and shall be read as: decided once for a whole clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from faceveil.imaging.crop import extract_crop, luma
+from faceveil.imaging.geometry import canonical_from_landmarks, transform
+from faceveil.protectors.base import CropProtector
+from faceveil.protectors.estimator import GenderEstimator
+from faceveil.protectors.photo import PhotoOptions
+from faceveil.protectors.targets import numeric_targets
+from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
+
+FIRST_FRAMES = 15
+"""Sights of a person whose P(male) is averaged: half a second, in which one frame may be blurred or
+turned, and not all are."""
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A protector that makes choices for each picture, and can make them once for a person."""
+
+    def settle(
+        self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
+    ) -> CropProtector:
+        """The protector with its choices made.
+
+        Args:
+            faces: (N, 224, 224[, 3]) in [0, 1], canonical crops of one person, N >= 1.
+            target: (1,) what the person shall read as.
+            landmarks: (N, 5, 2) in pixels of the crops.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """A decision.
+
+    Attributes:
+        male: 1.0 male, 0.0 female.
+        p_male: mean P(male) over the first sights; None where the gender was given.
+        target: 1.0 male, 0.0 female, 0.5 neutral.
+        method: what the face is protected with.
+    """
+
+    male: float
+    p_male: float | None
+    target: float
+    method: CropProtector
+
+
+@dataclass(slots=True)
+class Decider:
+    """Collects each person's first sights, and decides.
+
+    At most ``FIRST_FRAMES`` crops of each person who is still there are in memory.
+    """
+
+    protector: CropProtector
+    estimator: GenderEstimator
+    options: PhotoOptions
+    people: dict[int, Person] = field(default_factory=dict)
+    _waiting: dict[int, list[tuple[Uint8Array, Float64Array]]] = field(default_factory=dict)
+
+    def see(self, number: int, rgb: Uint8Array, face: Face) -> None:
+        """Take a sight of the person of that number."""
+        if number in self.people:
+            return
+        matrix = canonical_from_landmarks(face.landmarks)
+        crops = self._waiting.setdefault(number, [])
+        crops.append((extract_crop(rgb, matrix), transform(matrix, face.landmarks)))
+        if len(crops) == FIRST_FRAMES:
+            self.decide(number)
+
+    def forget(self, live: set[int]) -> None:
+        """Decide for those who have gone after fewer sights, so that their crops can go."""
+        for number in [n for n in self._waiting if n not in live]:
+            self.decide(number)
+
+    def decide(self, number: int) -> None:
+        """Decide from what was seen of that person."""
+        crops, points = map(np.stack, zip(*self._waiting.pop(number), strict=True))
+        self.people[number] = decide(crops, points, self.protector, self.estimator, self.options)
+
+
+def decide(
+    crops: Uint8Array,
+    points: Float64Array,
+    protector: CropProtector,
+    estimator: GenderEstimator,
+    options: PhotoOptions,
+) -> Person:
+    """One gender and one target for a person.
+
+    Args:
+        crops: (N, 224, 224, 3) first sights in the canonical frame.
+        points: (N, 5, 2) landmarks in pixels of the crops.
+        protector: the method.
+        estimator: reads the gender where the options do not state it.
+        options: gender, target and seed. A random target is drawn from the seed and the first crop.
+    """
+    grey = luma(crops)
+    p_male = None if options.gender else float(estimator.p_male(grey).mean())
+    is_male = options.gender == "male" if p_male is None else p_male >= 0.5
+    male = np.array([is_male], np.float32)
+    target = numeric_targets(male, options.target, crops[:1], options.seed)
+    if isinstance(protector, Settling):
+        faces = grey if protector.channels == 1 else (crops / np.float32(255)).astype(np.float32)
+        protector = protector.settle(faces, target, points)
+    return Person(float(is_male), p_male, float(target[0]), protector)
