@@ -13,7 +13,7 @@ from faceveil.web.settings import Settings
 LINES: dict[str, str] = {
     "san": "Changes the shading of the face a little. Keeps the person; the usual choice.",
     "ensemble": "Averages five such networks. Gentler than san at the same strength; slower.",
-    "flowsan": "Three such networks in sequence. Hides a bit less than san, keeps the person better.",
+    "flowsan": "Three networks in sequence. Hides a bit less than san, keeps the person better.",
     "gender-an": "Redraws the face in colour with another gender; can also hide age.",
     "privacynet": "Redraws the face in colour; can also hide age and race.",
     "mixing": "Blends the face with an average face of the other gender. Visible.",
