@@ -148,6 +148,21 @@ def test_forms(client, photo):
     assert code(answer) == (422, "bad_option")
 
 
+def test_fields_and_headers_have_an_end(client, photo):
+    long = {"photo": photo}
+    assert code(post(client, "protect", long, faces="1," * 5000)) == (400, "bad_request")
+    many = {f"field{n}": "1" for n in range(60)}
+    assert code(post(client, "protect", long, **many)) == (400, "bad_request")
+    name = [("photo", "a" * 9000, photo)]
+    assert code(post(client, "detect", name)) == (400, "bad_request")
+    assert post(client, "detect", [("photo", "a" * 2000, photo)]).status_code == 200
+    headers = b"Name: value\r\n" * 3000
+    body = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n' + headers
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = client.post("/api/v1/detect", content=body + b"\r\nx\r\n--x--", headers=kind)
+    assert code(answer) == (400, "bad_request")
+
+
 def test_too_many_files(photo):
     client = client_of(Settings(max_files=3))
     many = [("photo", "x", photo)] * 4

@@ -144,3 +144,15 @@ def test_weak_tokens(token):
 def test_bad_settings(bad):
     with pytest.raises(OptionError, match=next(iter(bad))):
         Settings(**bad)
+
+
+def test_no_telemetry_whatever_the_environment_says(monkeypatch, caplog):
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    with client_of() as client:
+        assert client.get("/api/v1/health").status_code == 200
+    assert caplog.records == []  # it tried, and lacked an exporter
+    if not hasattr(client.app, "_native_telemetry"):
+        pytest.skip("this version of FastAPI has no telemetry")
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", object)  # another's, set up
+    assert not client.app._native_telemetry.enabled()

@@ -31,7 +31,7 @@ STATIC = {
 """Every file that is served, by its address: nothing else of the disk can be asked for."""
 
 NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-"""FastAPI from 0.13x on sends traces where the environment names a collector; this must not."""
+"""Recent versions of FastAPI report calls where the environment says so; this must not."""
 
 
 def create_app(settings: Settings | None = None, engine: Engine | None = None) -> FastAPI:

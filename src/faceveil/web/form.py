@@ -20,6 +20,7 @@ for _parser in ("python_multipart", "multipart"):  # they would log what is odd 
 
 MAX_FIELDS = 40
 MAX_FIELD_BYTES = 4096
+MAX_HEADER_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,25 @@ class _InMemory(MultiPartParser):
 
     spool_max_size = sys.maxsize
     max_file_size = sys.maxsize  # the same, in earlier versions
+    _header_bytes = 0
+
+    def on_part_begin(self) -> None:
+        self._header_bytes = 0
+        super().on_part_begin()
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
+        super().on_header_field(data, start, end)
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
+        super().on_header_value(data, start, end)
+
+    def _count(self, some: int) -> None:
+        """Earlier versions glue a header of any length together, on the event loop."""
+        self._header_bytes += some
+        if self._header_bytes > MAX_HEADER_BYTES:
+            raise MultiPartException("a file name or another header is too long")
 
 
 async def read_form(
@@ -61,8 +81,8 @@ async def read_form(
         _limited(request, settings.max_request_bytes),
         max_files=settings.max_files + 1,
         max_fields=MAX_FIELDS,
-        max_part_size=MAX_FIELD_BYTES,
     )
+    parser.max_part_size = MAX_FIELD_BYTES  # earlier versions do not take it as an argument
     try:
         form = await parser.parse()
     except ClientDisconnect as error:

@@ -12,16 +12,16 @@ from faceveil.web.settings import Settings
 
 LINES: dict[str, str] = {
     "san": "Changes the shading of the face a little. Keeps the person; the usual choice.",
-    "ensemble": "Five such networks together. Hides a little more, a little slower.",
-    "flowsan": "Three such networks one after another. Hides more at full strength.",
-    "gender-an": "Redraws the face in colour with another gender.",
+    "ensemble": "Averages five such networks. Gentler than san at the same strength; slower.",
+    "flowsan": "Three networks in sequence. Hides a bit less than san, keeps the person better.",
+    "gender-an": "Redraws the face in colour with another gender; can also hide age.",
     "privacynet": "Redraws the face in colour; can also hide age and race.",
     "mixing": "Blends the face with an average face of the other gender. Visible.",
     "pgd": "Adds fine noise that misleads a few known programs. Slow; other programs see through.",
     "cw": "Adds the least noise that misleads a few known programs. Takes minutes.",
-    "blur": "Blurs the face. Hides the person too.",
-    "pixelate": "Turns the face into coarse squares. Hides the person too.",
-    "black-box": "Covers the face. Hides the person altogether.",
+    "blur": "Blurs the face. The person is harder to recognise too.",
+    "pixelate": "Turns the face into coarse squares. The person is harder to recognise too.",
+    "black-box": "Covers the face; at full strength nothing of it is left.",
 }
 """One line a method."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from faceveil.web.errors import ApiError
@@ -59,8 +59,12 @@ class WorkPool:
         except asyncio.CancelledError:
             if not future.cancelled() and not future.done():
                 self._left_behind += 1
-                future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._came_back))
+                future.add_done_callback(lambda _: self._tell(loop))
             raise
+
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the server stopped meanwhile
+            loop.call_soon_threadsafe(self._came_back)
 
     def _came_back(self) -> None:
         self._left_behind -= 1
