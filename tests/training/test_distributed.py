@@ -27,6 +27,7 @@ with distributed.group("cpu"):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     loop.run(regression(net), {"net": net}, optimizer, Path(sys.argv[1]), steps=7, peak=0.1, seed=5)
     torch.save(net.state_dict(), f"{sys.argv[1]}/rank{distributed.rank()}.pt")
+distributed.leave(0)
 """
 
 
@@ -91,6 +92,12 @@ def test_alone_nothing_happens():
     assert (distributed.rank(), distributed.world(), distributed.share(5)) == (0, 1, 5)
     assert distributed.any_true(True)
     assert not distributed.any_true(False)
+
+
+def test_alone_nobody_leaves(monkeypatch):
+    monkeypatch.setattr(distributed.os, "_exit", lambda code: pytest.fail("left"))
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    distributed.leave(0)
 
 
 def test_uneven_batches_are_refused(monkeypatch):

@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from faceveil.errors import OptionError
 
     try:
+        from faceveil.training import distributed
         from faceveil.training.loop import StoppedError
         from faceveil.training.run import run_recipe
     except ImportError as error:
@@ -58,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         measured = run_recipe(a.recipe, a.data, a.models, a.output, a.device, resume=a.resume)
     except StoppedError as stop:
         print(f"faceveil: {stop}; add --resume to go on", file=sys.stderr)
+        distributed.leave(130)
         return 130
     print(json.dumps(measured, indent=1))
+    distributed.leave(0)
     return 0
