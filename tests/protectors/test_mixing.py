@@ -203,7 +203,7 @@ def test_missing_files_are_named(tmp_path, name):
 
 
 def test_another_kinds_files_are_refused(tmp_path):
-    with pytest.raises(ModelError, match="expected a landmark network"):
+    with pytest.raises(ModelError, match="expected 'landmarks'"):
         MixingProtector(WEIGHTS / "san.onnx", WEIGHTS / "candidates.npz")
     with pytest.raises(ModelError, match="expected candidate faces"):
         MixingProtector(WEIGHTS / "landmarks.onnx", WEIGHTS / "san.onnx")

@@ -77,5 +77,5 @@ def test_damaged_weights_are_refused(tmp_path):
 
 
 def test_a_judges_card_is_no_protector():
-    with pytest.raises(ModelError, match="expected a protector"):
+    with pytest.raises(ModelError, match="expected 'protector'"):
         SANProtector(WEIGHTS / "judge_gender.onnx")

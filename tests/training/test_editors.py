@@ -256,7 +256,7 @@ def test_what_cannot_be_hidden_is_refused(place):
 def test_damaged_weights_are_named(place, tmp_path):
     card = json.loads((place / "weights" / "gender_an.json").read_text())
     (tmp_path / "gender_an.json").write_text(json.dumps(card | {"kind": "protector"}))
-    with pytest.raises(ModelError, match="expected an editor"):
+    with pytest.raises(ModelError, match="expected 'editor'"):
         build_crop_protector("gender-an", weights=tmp_path)
     (tmp_path / "gender_an.json").write_text(json.dumps(card))
     with pytest.raises(ModelError, match="no such file"):

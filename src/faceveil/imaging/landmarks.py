@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.errors import ModelError
 from faceveil.runtime.session import read_card, run_in_batches, session
 from faceveil.types import Float32Array
 
@@ -49,11 +48,7 @@ class LandmarkFinder:
     """
 
     def __init__(self, weights: Path, threads: int = 0) -> None:
-        card = read_card(weights.with_suffix(".json"))
-        if card.get("kind") != "landmarks":
-            raise ModelError(
-                f"{weights}: kind is {card.get('kind')!r}; expected a landmark network's weights"
-            )
+        card = read_card(weights.with_suffix(".json"), "landmarks")
         self._session = session(weights, card["sha256"], threads)
 
     def __call__(self, faces: Float32Array) -> Float32Array:

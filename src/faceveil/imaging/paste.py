@@ -87,8 +87,8 @@ def apply_patches(photo: Photo, patches: Iterable[Patch]) -> Photo:
 
     A change of luma is added to R, G and B alike (so Cb and Cr stay) and to grey as it is; of a
     change of colours grey gets the luma. For CMYK the inks C, M and Y change so that the RGB
-    rendition moves by that amount. Pixels whose change rounds to
-    0 stay bit-identical; alpha is never touched. Near black and white the sum saturates.
+    rendition moves by that amount. Pixels whose change rounds to 0 stay bit-identical; alpha is
+    never touched. Near black and white the sum saturates.
 
     Args:
         photo: any mode and depth.

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faceveil.errors import ModelError
 from faceveil.protectors.san import add_change, to_frame
 from faceveil.runtime.session import read_card, run_in_batches, session
 from faceveil.types import Float32Array, Float64Array
@@ -29,11 +28,7 @@ class AdaptiveProtector:
     channels = 3
 
     def __init__(self, weights: Path, threads: int = 0) -> None:
-        self.card = read_card(weights.with_suffix(".json"))
-        if self.card.get("kind") != "adaptive":
-            raise ModelError(
-                f"{weights}: kind is {self.card.get('kind')!r}; expected a residual editor"
-            )
+        self.card = read_card(weights.with_suffix(".json"), "adaptive")
         self.name = "adaptive"
         self.frame = int(self.card["frame_px"])
         self._session = session(weights, self.card["sha256"], threads)

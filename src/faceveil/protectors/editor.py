@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -65,9 +65,7 @@ class EditorProtector:
     channels = 3
 
     def __init__(self, weights: Path, hide: Sequence[str] = ("gender",), threads: int = 0) -> None:
-        self.card = read_card(weights.with_suffix(".json"))
-        if self.card.get("kind") != "editor":
-            raise ModelError(f"{weights}: kind is {self.card.get('kind')!r}; expected an editor")
+        self.card = read_card(weights.with_suffix(".json"), "editor")
         self.name = str(self.card["name"]).replace("_", "-")
         hides: dict[str, int] = self.card["hides"]
         for what in hide:
@@ -78,10 +76,16 @@ class EditorProtector:
         self.hidden = [hides[what] for what in hide]
         self.groups: list[str] = self.card["groups"]
         self.frame = int(self.card["frame_px"])
-        estimator = weights.parent / f"{self.card['estimator']}.onnx"
-        self._estimate = AttributeEstimator(estimator, names_of(self.groups), threads)
+        self._estimate: Callable[[Float32Array], Float32Array] = self._nothing
+        # Where only differences count, what is not to change need not be known.
+        if self.card["condition"] == "labels" or any(k != hides["gender"] for k in self.hidden):
+            estimator = weights.parent / f"{self.card['estimator']}.onnx"
+            self._estimate = AttributeEstimator(estimator, names_of(self.groups), threads)
         self._session = session(weights, self.card["sha256"], threads)
         self._p: Float32Array | None = None
+
+    def _nothing(self, faces: Float32Array) -> Float32Array:
+        return np.zeros((len(faces), len(names_of(self.groups))), np.float32)
 
     def settle(
         self, faces: Float32Array, target: Float32Array, landmarks: Float64Array

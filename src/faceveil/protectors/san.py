@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceveil.errors import ModelError
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.prototypes import prototype_warp
 from faceveil.runtime.session import read_card, run_in_batches, session
@@ -26,11 +25,7 @@ class SANNetwork:
     """
 
     def __init__(self, weights: Path, threads: int = 0) -> None:
-        self.card = read_card(weights.with_suffix(".json"))
-        if self.card.get("kind") != "protector":
-            raise ModelError(
-                f"{weights}: kind is {self.card.get('kind')!r}; expected a protector's weights"
-            )
+        self.card = read_card(weights.with_suffix(".json"), "protector")
         self.frame = int(self.card["frame_px"])
         self.male_share = float(self.card["male_share"])
         self.smoothing = float(self.card["smoothing_px"])

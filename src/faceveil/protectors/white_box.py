@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceveil.errors import ModelError
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.runtime.session import read_card, session
 from faceveil.types import Float32Array
@@ -26,11 +25,7 @@ class GradientNetwork:
     """
 
     def __init__(self, weights: Path, threads: int = 0) -> None:
-        card = read_card(weights.with_suffix(".json"))
-        if card.get("kind") != "gradient":
-            raise ModelError(
-                f"{weights}: kind is {card.get('kind')!r}; expected a classifier with its gradient"
-            )
+        card = read_card(weights.with_suffix(".json"), "gradient")
         self.frame = int(card["frame_px"])
         self.shrink = shrinking(self.frame)
         self._session = session(weights, card["sha256"], threads)

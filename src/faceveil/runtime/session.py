@@ -21,11 +21,15 @@ WEIGHTS = Path(str(resources.files("faceveil"))) / "weights"
 """Folder of the models that come with the package."""
 
 
-def read_card(path: Path) -> dict[str, Any]:
+def read_card(path: Path, kind: str | None = None) -> dict[str, Any]:
     """A model's card.
 
+    Args:
+        path: the JSON file beside the weights.
+        kind: what the model must be, or None for any.
+
     Raises:
-        ModelError: if the card is missing or is no JSON object.
+        ModelError: if the card is missing, is no JSON object, or is of another kind.
     """
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -37,6 +41,8 @@ def read_card(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: not a model card ({error}); reinstall faceveil") from error
     if not isinstance(card, dict):
         raise ModelError(f"{path}: not a model card (no JSON object); reinstall faceveil")
+    if kind is not None and card.get("kind") != kind:
+        raise ModelError(f"{path}: kind is {card.get('kind')!r}; expected {kind!r}")
     return card
 
 
@@ -89,6 +95,9 @@ def run_in_batches(
 ) -> Float32Array:
     """The session's first output for any number of faces, at most ``BATCH`` at a time.
 
+    After several batches the memory of activations is handed back; the few faces of a photo do not
+    pay for that.
+
     Args:
         session: a session with a free batch dimension.
         feed: inputs by name, each (N, ...) with the same N >= 1.
@@ -98,7 +107,7 @@ def run_in_batches(
     for start in range(0, count, BATCH):
         part = {k: v[start : start + BATCH] for k, v in feed.items()}
         last = start + BATCH >= count
-        parts.append(session.run(None, part, freeing() if last else None)[0])
+        parts.append(session.run(None, part, freeing() if last and count > BATCH else None)[0])
     return np.concatenate(parts)
 
 
