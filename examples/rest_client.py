@@ -39,7 +39,8 @@ def post(address, token, files, fields):
     border = uuid.uuid4().hex
     body = b""
     for name, value in fields.items():
-        body += f'--{border}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        head = f'--{border}\r\nContent-Disposition: form-data; name="{name}"'
+        body += f"{head}\r\n\r\n{value}\r\n".encode()
     for name, data in files.items():
         head = f'--{border}\r\nContent-Disposition: form-data; name="{name}"; filename="photo"\r\n'
         body += f"{head}Content-Type: application/octet-stream\r\n\r\n".encode() + data + b"\r\n"

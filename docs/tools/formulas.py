@@ -12,6 +12,7 @@ from typing import Any
 from latex2mathml.converter import convert
 
 _INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
+_TAG = re.compile(r"\\tag\{(.*?)\}")
 _BLOCK = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re.DOTALL)
 
 
@@ -22,8 +23,14 @@ def on_page_content(html: str, **_: Any) -> str:
 
 def with_mathml(html: str) -> str:
     r"""HTML with MathML in place of ``\(...\)`` and ``\[...\]`` in Arithmatex's elements."""
-    html = _BLOCK.sub(lambda m: f'<div class="formula">{_mathml(m[1], "block")}</div>', html)
+    html = _BLOCK.sub(lambda m: _block(m[1]), html)
     return _INLINE.sub(lambda m: _mathml(m[1], "inline"), html)
+
+
+def _block(latex: str) -> str:
+    tag = _TAG.search(latex)  # latex2mathml would put the number right behind the formula
+    number = f'<span class="number">({tag[1]})</span>' if tag else ""
+    return f'<div class="formula">{_mathml(_TAG.sub("", latex), "block")}{number}</div>'
 
 
 def _mathml(latex: str, display: str) -> str:

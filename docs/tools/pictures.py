@@ -42,10 +42,9 @@ def main() -> None:
     )
     change = [("crop", crop), ("change, 8 times", amplified(crop, after)), ("protected", after)]
     save("change", [(label, enlarged(picture, 1.5)) for label, picture in change])
-    save(
-        "paste",
-        [("before", photo), ("where pixels changed", touched(photo, done)), ("after", done)],
-    )
+    labels = ("before", "where pixels changed", "after")
+    small = [enlarged(picture, 0.75) for picture in (photo, touched(photo, done), done)]
+    save("paste", list(zip(labels, small, strict=True)))
     save("strength", [(f"strength {s:g}", shown(san, crop, s)) for s in (0.0, 0.4, 0.8, 1.0)])
     targets = ("same", "neutral", "opposite")
     save("targets", [("original", crop), *((t, shown(san, crop, 1.0, t)) for t in targets)])

@@ -15,6 +15,8 @@ from typing import Any
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 MARK = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
 
+SPACE = "\N{NO-BREAK SPACE}"  # no line ends between a figure and its sign
+
 PUBLISHED = {
     ("original", 0): (0.10, 0.763),
     ("Ens-Avg", 3): (0.23, 0.649),
@@ -55,7 +57,7 @@ def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
+    return "-" if value is None else f"{100 * value:.1f}{SPACE}%"
 
 
 def _three(value: float | None) -> str:
