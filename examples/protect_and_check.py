@@ -21,7 +21,7 @@ protector = faceveil.load_protector("san")
 try:
     done = protector.protect_photo(photo, target="opposite", strength=1.0)
 except faceveil.FaceVeilError as error:  # every error of FaceVeil: one line that says what to do
-    sys.exit(str(error))
+    sys.exit(f"{photo}: {error}")
 if not done.faces:
     sys.exit(f"{photo}: no face found, nothing written")
 
