@@ -6,6 +6,7 @@ pytest.importorskip("mkdocs", reason="mkdocs is not installed (extra: docs)")
 pytest.importorskip("latex2mathml", reason="latex2mathml is not installed (extra: docs)")
 
 from docs.tools.formulas import with_mathml
+from docs.tools.roles import without_roles
 from docs.tools.root_pages import rewritten
 
 
@@ -36,3 +37,9 @@ def test_formulas():
     assert "<msup><mi>x</mi><mn>2</mn></msup>" in done
     assert '<span class="number">(7)</span>' in done
     assert "tag" not in done
+
+
+def test_roles():
+    html = "see :func:<code>faceveil.check</code>, :class:<code>~a.B</code>: <code>c</code>"
+    plain = "see <code>faceveil.check</code>, <code>a.B</code>: <code>c</code>"
+    assert without_roles(html) == plain

@@ -87,6 +87,9 @@ def test_every_method_has_a_row_and_every_public_name_an_entry(pages, site):
     names = set(faceveil.__all__) - {"__version__", "FaceVeilError"}
     assert {n for n in names if not any(i.endswith(f".{n}") for i in api.ids)} == set()
     assert "faceveil.errors.FaceVeilError" in api.ids
+    assert ":func:" not in api.text
+    assert ":class:" not in api.text
+    assert "+SKIP" not in api.text
 
 
 def test_every_page_is_in_the_navigation():
