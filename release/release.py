@@ -124,9 +124,12 @@ def _build(*arguments: str | Path) -> None:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), *arguments],
-                          check=False, capture_output=True, text=True)  # fmt: skip
-    return done.stdout
+    """What git prints; empty outside of a checkout, or without git."""
+    try:
+        command = ["git", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        return ""
 
 
 if __name__ == "__main__":
