@@ -19,7 +19,7 @@ __all__ = ["check", "list_protectors", "load_protector"]
 
 
 def load_protector(
-    name: str = "san",
+    name: str = "default",
     *,
     detector: Detector | None = None,
     threads: int = 0,
@@ -32,7 +32,7 @@ def load_protector(
     """Load a protector by name.
 
     Args:
-        name: one of :func:`list_protectors`.
+        name: one of :func:`list_protectors`, or ``default``, the best of them.
         detector: finds faces in photos; CenterFace where None.
         threads: threads inside one operator; 0 takes all cores.
         weights: folder of protector weights in place of the package's own.
@@ -48,7 +48,7 @@ def load_protector(
         ModelError: if a model file is missing or damaged.
 
     Examples:
-        >>> protector = load_protector("san")  # doctest: +SKIP
+        >>> protector = load_protector()  # doctest: +SKIP
         >>> protected = protector.protect_photo("portrait.jpg")  # doctest: +SKIP
     """
     method = build_crop_protector(

@@ -41,15 +41,16 @@ class ProtectedFace:
 
     Attributes:
         face: where it is.
-        gender: the gender that protection started from.
+        gender: the gender that protection started from; None where it made no difference and nobody
+            asked.
         gender_given: True where the caller stated it, False where it was estimated.
-        p_male: the estimator's P(male) in [0, 1] of the original crop; None where gender was given.
+        p_male: the estimator's P(male) in [0, 1] of the original crop; None where it was not asked.
         target: what the protected face should read as.
         mean_change: mean absolute luma change over the canonical crop, in [0, 1] of full scale.
     """
 
     face: Face
-    gender: Gender
+    gender: Gender | None
     gender_given: bool
     p_male: float | None
     target: Literal["female", "male", "neutral"]

@@ -246,5 +246,6 @@ def test_bad_keys(photos, tmp_path, capsys, content, message):
 def test_what_decides_random_targets_needs_them(photos, tmp_path, capsys, monkeypatch, flags):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "key").write_bytes(bytes(32))
-    assert main(["protect", str(photos), "-o", "out", *flags]) == 2
+    command = ["protect", str(photos), "-o", "out", "--target", "opposite", *flags]
+    assert main(command) == 2
     assert "random" in capsys.readouterr().err

@@ -18,6 +18,8 @@ class BrightenProtector:
         self.calls = []
 
     channels = 1
+    own_target = "opposite"
+    needs_gender = True
 
     def protect(self, luma, male, target, landmarks):
         self.calls.append((male.copy(), target.copy(), landmarks))

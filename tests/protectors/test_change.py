@@ -16,6 +16,8 @@ class Redden:
     """Adds 0.1 to red."""
 
     name, channels = "redden", 3
+    own_target = "opposite"
+    needs_gender = True
 
     def protect(self, faces, male, target, landmarks):
         assert faces.shape[1:] == (224, 224, 3)

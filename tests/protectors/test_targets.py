@@ -5,7 +5,7 @@ import pytest
 
 from faceveil.errors import OptionError
 from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import Draw, numeric_targets
+from faceveil.protectors.targets import Draw, asks_for_gender, gender_name, numeric_targets, wish
 
 CROPS = np.random.default_rng(0).integers(0, 256, (400, 8, 8), dtype=np.uint8)
 MALE = (np.arange(400) % 2).astype(np.float32)
@@ -59,4 +59,37 @@ def test_short_keys_and_keys_without_use_are_refused():
         PhotoOptions(target="random", key=b"abc")
     for wrong in ({"key": KEY}, {"person": "Ada"}):
         with pytest.raises(OptionError, match="add target random"):
-            PhotoOptions(**wrong)
+            PhotoOptions(target="opposite", **wrong)
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "drawn", "expected"),
+    [
+        ("opposite", None, False, "opposite"),
+        ("neutral", None, False, "neutral"),
+        ("neutral", None, True, "random"),
+        ("neutral", "same", False, "same"),
+        ("opposite", "random", True, "random"),
+        (None, None, False, "neutral"),
+    ],
+)
+def test_wish(own, asked, drawn, expected):
+    assert wish("m", own, asked, drawn=drawn) == expected
+
+
+@pytest.mark.parametrize(("asked", "drawn"), [("neutral", False), (None, True)])
+def test_a_wish_that_cannot_be_granted(asked, drawn):
+    with pytest.raises(OptionError, match="blur does the same to every face; leave it out"):
+        wish("blur", None, asked, drawn=drawn)
+
+
+def test_who_is_asked_for_a_gender():
+    assert asks_for_gender("opposite", False)
+    assert asks_for_gender("same", False)
+    assert asks_for_gender("neutral", True)
+    assert not asks_for_gender("neutral", False)
+    assert not asks_for_gender("random", False)
+
+
+def test_words_for_genders():
+    assert [gender_name(m) for m in (0.0, 0.5, 1.0)] == ["female", None, "male"]

@@ -369,7 +369,13 @@ def test_an_interrupted_run_clears_up(frames, tmp_path):
     class Interrupting(Fake):
         def __init__(self):
             super().__init__()
-            self.crop_protector = SimpleNamespace(name="x", channels=1, protect=self.stop)
+            self.crop_protector = SimpleNamespace(
+                name="x",
+                channels=1,
+                own_target="opposite",
+                needs_gender=True,
+                protect=self.stop,
+            )
             self.left = 6
 
         def stop(self, faces, *_):

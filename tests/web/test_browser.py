@@ -74,7 +74,7 @@ def test_one_photo(page, tmp_path):
     from faceveil import load_protector
     from faceveil.imaging.decode import load_photo
 
-    own = load_protector("san", threads=1).protect_photo(PORTRAIT, strength=1).image
+    own = load_protector(threads=1).protect_photo(PORTRAIT, strength=1).image
     assert (load_photo(tmp_path / "done.png").pixels == own).all()
     page.click("#boxes button")
     assert page.get_attribute("#boxes button", "aria-pressed") == "false"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceveil.protectors.registry import list_protectors
+from faceveil.protectors.registry import DEFAULT, list_protectors
 from faceveil.web.engine import Engine
 from faceveil.web.methods import LINES
 from faceveil.web.settings import Settings
@@ -29,7 +29,7 @@ def test_every_method_has_a_line(client):
     body = client.get("/api/v1/models").json()
     assert {m["name"] for m in body["methods"]} == set(list_protectors()) == set(LINES)
     assert all(m["description"].endswith(".") for m in body["methods"])
-    assert body["methods"][0]["name"] == body["default"] == "san"
+    assert body["methods"][0]["name"] == body["default"] == DEFAULT
     takes = {m["name"]: m["options"] for m in body["methods"]}
     assert takes["ensemble"] == ["combine", "stages"]
     assert takes["privacynet"] == ["hide"]
@@ -125,7 +125,7 @@ def test_real_models_agree_with_the_package(portrait):
     answer = post(client, "protect", {"photo": buffer.getvalue()}, answer="json", check="true")
     body = answer.json()
     after = np.asarray(Image.open(io.BytesIO(base64.b64decode(body["image"]))))
-    own = faceveil.load_protector("san", threads=1).protect_photo(portrait)
+    own = faceveil.load_protector(threads=1).protect_photo(portrait)
     assert (after == own.image).all()
     expected = faceveil.check(portrait, own.image).to_dict()
     assert body["check"]["passed"] == expected["passed"]

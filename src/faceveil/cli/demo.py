@@ -22,7 +22,7 @@ def add_parser(commands: Any) -> None:
         metavar="DIR",
         help="folder of the pictures (default: demo-output)",
     )
-    p.add_argument("--method", default="san", help="protector (see: faceveil models)")
+    p.add_argument("--method", default="default", help="protector (see: faceveil models)")
     p.set_defaults(run=run)
 
 
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     for name, picture in pictures.items():
         write_atomic(encode_photo(picture), arguments.output / name, overwrite=True)
-    print(f"{len(faces)} face; read as {faces[0].gender}, target {faces[0].target}")
+    print(f"{len(faces)} face; to read as {faces[0].target}")
     print(table(check(before, after)))
     print(f"pictures in {arguments.output}: {', '.join(pictures)}")
     return 0

@@ -28,7 +28,7 @@ def add_parser(commands: Any) -> None:
     where = p.add_mutually_exclusive_group(required=True)
     where.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the results")
     where.add_argument("--in-place", action="store_true", help="write over the inputs")
-    p.add_argument("--method", default="san", help="protector (see: faceveil models)")
+    p.add_argument("--method", default="default", help="protector (see: faceveil models)")
     p.add_argument(
         "--stages",
         type=int,
@@ -54,7 +54,8 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--target",
         choices=("opposite", "neutral", "random", "same"),
-        help="what faces should read as (default: opposite)",
+        help="what faces should read as (default: neutral, with --key or --persons random; methods "
+        "other than the default: opposite)",
     )
     p.add_argument(
         "--strength",
@@ -154,10 +155,10 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     start = time.perf_counter()
     results: list[FileResult] = []
     if photos:
-        method = protector or _load(arguments, max(1, cores // workers))
+        method = protector or _load(arguments, options, max(1, cores // workers))
         results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
-        method = protector or _load(arguments, threads)
+        method = protector or _load(arguments, options, threads)
         results += run_clips(clips, method, options, threads, arguments.quiet)
     if arguments.report is not None:
         settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
@@ -171,7 +172,6 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
 
 def _options(arguments: argparse.Namespace) -> BatchOptions:
     from faceveil.protectors.photo import PhotoOptions
-    from faceveil.protectors.registry import checked_target
     from faceveil.runtime.batch import BatchOptions
 
     a = arguments
@@ -180,10 +180,9 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
     if a.max_pixels < 1:
         raise OptionError(f"--max-pixels: got {a.max_pixels}; expected 1 or more")
     gender = None if a.gender == "auto" else a.gender
-    target = checked_target(a.method, a.target)
-    if a.persons != "photo" and target != "random":
+    if a.persons != "photo" and a.target not in (None, "random"):
         raise OptionError("--persons: it decides random targets; add --target random")
-    photo = PhotoOptions(a.faces, gender, target, a.strength, a.seed, a.aligned, _key(a.key))
+    photo = PhotoOptions(a.faces, gender, a.target, a.strength, a.seed, a.aligned, _key(a.key))
     return BatchOptions(
         photo, a.existing, a.on_no_face, a.keep_metadata, a.max_pixels, a.in_place, a.persons
     )
@@ -201,11 +200,11 @@ def _key(path: Path | None) -> bytes:
     return key
 
 
-def _load(arguments: argparse.Namespace, threads: int) -> Protector:
+def _load(arguments: argparse.Namespace, options: BatchOptions, threads: int) -> Protector:
     from faceveil import load_protector
 
     hide = arguments.hide
-    return load_protector(
+    protector = load_protector(
         arguments.method,
         threads=threads,
         stages=arguments.stages,
@@ -213,3 +212,5 @@ def _load(arguments: argparse.Namespace, threads: int) -> Protector:
         hide=None if hide is None else tuple(hide.split(",")),
         seed=arguments.seed,
     )
+    options.photo.wish(protector.crop_protector)  # a wish that cannot be granted, before any photo
+    return protector

@@ -22,7 +22,7 @@ class ProtectorSpec:
         strengths: each is measured; the curve of the privacy/utility plane.
         stages: for methods that take it.
         combine: for methods that take it.
-        target: what faces should read as.
+        target: what faces should read as; None for what the method does on its own.
         hide: for methods that take it: some of ``gender``, ``age``, ``race``.
     """
 
@@ -31,7 +31,7 @@ class ProtectorSpec:
     strengths: tuple[float, ...] = (1.0,)
     stages: int | None = None
     combine: str | None = None
-    target: str = "opposite"
+    target: str | None = None
     hide: tuple[str, ...] | None = None
 
     @property

@@ -115,7 +115,7 @@ def protected_crops(
     photos: PhotoSet,
     protector: Protector,
     detector: Detector,
-    target: Target,
+    target: Target | None,
     strength: float,
     seed: int = 0,
 ) -> Seen:
@@ -125,7 +125,7 @@ def protected_crops(
         photos: the photos.
         protector: protects the one face that each is about, its gender as labelled.
         detector: the judge's own; it sees the protected photo only.
-        target: what faces should read as.
+        target: what faces should read as; None for what the method does on its own.
         strength: in [0, 1].
         seed: of whatever the protector draws.
 

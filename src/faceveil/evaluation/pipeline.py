@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faceveil.errors import FaceVeilError
 from faceveil.evaluation.config import EvaluationConfig
+from faceveil.evaluation.processes import each_in_processes
 from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.rows import Row, from_json
 from faceveil.evaluation.worker import Task, work
@@ -70,7 +65,9 @@ def run(
             work(task, config, place, output / "sheets", threads)
             step()
     else:
-        _in_processes(jobs, [(t, config, p, output / "sheets", threads) for t, p in waiting], step)
+        calls = ((t, config, p, output / "sheets", threads) for t, p in waiting)
+        for _ in each_in_processes(jobs, work, calls):
+            step()
     rows: list[Row] = []
     curves: list[Curve] = []
     for place in places:
@@ -78,47 +75,3 @@ def run(
         rows += from_json(saved["rows"])
         curves += [Curve(**(c | {k: tuple(c[k]) for k in "xy"})) for c in saved["curves"]]
     return rows, curves
-
-
-def _in_processes(
-    jobs: int,
-    calls: Sequence[tuple[Task, EvaluationConfig, Path, Path, int]],
-    step: Callable[[], None],
-) -> None:
-    """Do units in processes of their own, which end with this one when it is interrupted."""
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        with _without_interrupts():
-            futures = [pool.submit(work, *call) for call in calls]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                step()
-        except BrokenProcessPool as error:
-            raise FaceVeilError(
-                "a process was ended by the system, most likely for want of memory; what was "
-                "measured is kept: go on with --resume and fewer --jobs"
-            ) from error
-        except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
-            if isinstance(error, KeyboardInterrupt):
-                # A unit takes minutes: what is not finished is measured again, not waited for.
-                for child in active_children():
-                    child.terminate()
-            raise
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Processes begun in here never see Ctrl-C, which a terminal sends to all of a group.
-
-    They would each print where they were. The mask is inherited from their very first instruction;
-    a handler of their own would come too late for whoever interrupts while they import.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

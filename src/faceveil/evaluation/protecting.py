@@ -53,7 +53,7 @@ def protect_function(spec: ProtectorSpec, strength: float, threads: int, seed: i
 
         return mixed
     protector = _load(spec, threads, seed)
-    target: Target = spec.target  # type: ignore[assignment]  # checked by protect_crops
+    target: Target | None = spec.target  # type: ignore[assignment]  # checked by protect_crops
     return lambda crops, male: protector.protect_crops(
         crops, male, target=target, strength=strength, seed=seed
     )
@@ -78,7 +78,7 @@ def photo_crops(
         raise OptionError(
             f"{spec.method}: a callable protects crops, not photos; give it sets in crop mode only"
         )
-    target: Target = spec.target  # type: ignore[assignment]  # checked by protect_photo
+    target: Target | None = spec.target  # type: ignore[assignment]  # checked by protect_photo
     protector = _load(spec, threads, seed)
     return protected_crops(photos, protector, detector, target, strength, seed)
 

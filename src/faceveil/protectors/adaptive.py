@@ -8,7 +8,7 @@ import numpy as np
 
 from faceveil.protectors.san import add_change, to_frame
 from faceveil.runtime.session import read_card, run_in_batches, session
-from faceveil.types import Float32Array, Float64Array
+from faceveil.types import Float32Array, Float64Array, Target
 
 
 class AdaptiveProtector:
@@ -26,6 +26,8 @@ class AdaptiveProtector:
     """
 
     channels = 3
+    own_target: Target | None = "neutral"
+    needs_gender = False
 
     def __init__(self, weights: Path, threads: int = 0) -> None:
         self.card = read_card(weights.with_suffix(".json"), "adaptive")

@@ -21,6 +21,10 @@ class CropProtector(Protocol):
     name: str
     channels: int
     """1: it gets and returns luma, and colours stay; 3: it gets and returns RGB."""
+    own_target: Target | None
+    """What faces are to read as where the user does not say; None where it knows no targets."""
+    needs_gender: bool
+    """Whether ``male`` makes a difference to it."""
 
     def protect(
         self,
@@ -34,7 +38,7 @@ class CropProtector(Protocol):
         Args:
             faces: (N, 224, 224) luma or (N, 224, 224, 3) RGB, as ``channels`` says; float32 in
                 [0, 1], canonical crops.
-            male: (N,) float32, 1 where the person is male, 0 where female.
+            male: (N,) float32, 1 where the person is male, 0 where female, 0.5 where nobody asked.
             target: (N,) float32, what to read as: 1 male, 0 female, 0.5 neutral.
             landmarks: (N, 5, 2) landmarks in pixels of the crop, or None for the template.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from faceveil.protectors.white_box import MeanLogit, direction
 from faceveil.runtime.session import BATCH
-from faceveil.types import Float32Array, Float64Array
+from faceveil.types import Float32Array, Float64Array, Target
 
 NEUTRAL_LOGIT = 0.1
 """The neutral target is met where |f| is at most this: P(male) is then 0.475 to 0.525."""
@@ -42,6 +42,8 @@ class CWProtector:
     """
 
     channels = 1
+    own_target: Target | None = "opposite"
+    needs_gender = False
 
     def __init__(
         self,

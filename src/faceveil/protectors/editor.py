@@ -13,7 +13,7 @@ from faceveil.errors import ModelError, OptionError
 from faceveil.protectors.labels import names_of, one_hot, wanted_labels
 from faceveil.protectors.san import add_change, to_frame
 from faceveil.runtime.session import read_card, run_in_batches, session
-from faceveil.types import Float32Array, Float64Array
+from faceveil.types import Float32Array, Float64Array, Target
 
 HIDE = ("gender", "age", "race")
 """What can be hidden; which of them a method can is in its card."""
@@ -63,6 +63,8 @@ class EditorProtector:
     """
 
     channels = 3
+    own_target: Target | None = "opposite"
+    needs_gender = True
 
     def __init__(self, weights: Path, hide: Sequence[str] = ("gender",), threads: int = 0) -> None:
         self.card = read_card(weights.with_suffix(".json"), "editor")

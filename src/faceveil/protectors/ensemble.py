@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from faceveil.errors import OptionError
 from faceveil.imaging.prototypes import prototype_warp
 from faceveil.protectors.san import SANNetwork, add_change, to_frame
-from faceveil.types import Float32Array, Float64Array
+from faceveil.types import Float32Array, Float64Array, Target
 
 Combine = Literal["avg", "gibbs"]
 COMBINE: tuple[Combine, ...] = get_args(Combine)
@@ -37,6 +37,8 @@ class EnsembleProtector:
     """
 
     channels = 1
+    own_target: Target | None = "opposite"
+    needs_gender = True
 
     def __init__(
         self, weights: Sequence[Path], combine: str = "avg", seed: int = 0, threads: int = 0

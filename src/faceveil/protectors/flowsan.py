@@ -7,7 +7,7 @@ from pathlib import Path
 
 from faceveil.imaging.prototypes import prototype_warp
 from faceveil.protectors.san import SANNetwork, add_change, to_frame
-from faceveil.types import Float32Array, Float64Array
+from faceveil.types import Float32Array, Float64Array, Target
 
 DEFAULT_STAGES = 3
 """FlowSAN 4.1: three stages bring unseen classifiers to chance, more of them flip the label."""
@@ -29,6 +29,8 @@ class FlowSANProtector:
     """
 
     channels = 1
+    own_target: Target | None = "opposite"
+    needs_gender = True
 
     def __init__(self, weights: Sequence[Path], threads: int = 0) -> None:
         self.stages = [SANNetwork(path, threads) for path in weights]

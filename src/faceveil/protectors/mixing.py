@@ -18,7 +18,7 @@ from faceveil.imaging.appearance import appearance, light
 from faceveil.imaging.landmarks import LandmarkFinder
 from faceveil.imaging.mesh import morph
 from faceveil.protectors.candidates import Candidates, load_candidates
-from faceveil.types import Float32Array, Float64Array
+from faceveil.types import Float32Array, Float64Array, Target
 
 DEFAULT_SHARE = 0.5
 """The paper's strongest mix: halfway in shape and in colour."""
@@ -45,6 +45,8 @@ class MixingProtector:
 
     name = "mixing"
     channels = 3
+    own_target: Target | None = "opposite"
+    needs_gender = False
 
     def __init__(
         self, landmarks: Path, candidates: Path, share: float = DEFAULT_SHARE, threads: int = 0

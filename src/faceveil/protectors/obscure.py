@@ -8,7 +8,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from faceveil.types import Float32Array, Float64Array
+from faceveil.types import Float32Array, Float64Array, Target
 
 
 @dataclass(slots=True)
@@ -22,6 +22,8 @@ class Blur:
     sigma: float = 8.0
     name: str = "blur"
     channels: int = 3
+    own_target: Target | None = None
+    needs_gender: bool = False
     steady: ClassVar[bool] = True
 
     def protect(
@@ -47,6 +49,8 @@ class Pixelate:
     cells: int = 16
     name: str = "pixelate"
     channels: int = 3
+    own_target: Target | None = None
+    needs_gender: bool = False
     steady: ClassVar[bool] = True
 
     def protect(
@@ -72,6 +76,8 @@ class BlackBox:
 
     name: str = "black-box"
     channels: int = 3
+    own_target: Target | None = None
+    needs_gender: bool = False
     steady: ClassVar[bool] = True
 
     def protect(

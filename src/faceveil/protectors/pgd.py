@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from faceveil.protectors.white_box import MeanLogit, direction
-from faceveil.types import Float32Array, Float64Array
+from faceveil.types import Float32Array, Float64Array, Target
 
 
 class PGDProtector:
@@ -34,6 +34,8 @@ class PGDProtector:
     """
 
     channels = 1
+    own_target: Target | None = "opposite"
+    needs_gender = False
 
     def __init__(
         self,

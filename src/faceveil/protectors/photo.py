@@ -23,10 +23,14 @@ from faceveil.protectors.change import change_of
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.targets import (
     DEFAULT_STRENGTH,
+    UNKNOWN,
     Draw,
+    asks_for_gender,
     checked_strength,
+    gender_name,
     numeric_targets,
     target_names,
+    wish,
 )
 from faceveil.types import Face, Float32Array, Gender, ProtectedFace, Target
 
@@ -38,7 +42,8 @@ class PhotoOptions:
     Attributes:
         faces: ``all``, ``largest``, or numbers such as ``0,2`` from left to right.
         gender: of all chosen faces; None to estimate each.
-        target: what they should read as, relative to their own gender.
+        target: what they should read as; where None, random if there is a key or a person, else
+            what the method does on its own.
         strength: 0 leaves the photo as it is, 1 is the full change.
         seed: decides ``target="random"``.
         aligned: the photo is a square canonical crop already: nothing is detected.
@@ -48,12 +53,21 @@ class PhotoOptions:
 
     faces: str = "all"
     gender: Gender | None = None
-    target: Target = "opposite"
+    target: Target | None = None
     strength: float = DEFAULT_STRENGTH
     seed: int = 0
     aligned: bool = False
     key: bytes = b""
     person: str = ""
+
+    def wish(self, protector: CropProtector) -> Target:
+        """What faces are to read as.
+
+        Raises:
+            OptionError: if there is a wish that the method cannot grant.
+        """
+        drawn = bool(self.key or self.person)
+        return wish(protector.name, protector.own_target, self.target, drawn=drawn)
 
     @property
     def draw(self) -> Draw:
@@ -62,7 +76,7 @@ class PhotoOptions:
 
     def __post_init__(self) -> None:
         checked_strength(self.strength)
-        if (self.key or self.person) and self.target != "random":
+        if (self.key or self.person) and self.target not in (None, "random"):
             got = "key" if self.key else "person"
             raise OptionError(f"{got}: it decides random targets; add target random")
         self.draw  # noqa: B018  # raises where the key is too short
@@ -93,6 +107,7 @@ def protect_photo(
         the photo itself and an empty tuple where there is no face.
     """
     rgb = as_rgb(photo)
+    wanted = options.wish(protector)
     if options.aligned:
         return _protect_aligned(photo, protector, estimator, options)
     found = detector.detect(rgb) if given_faces is None else given_faces
@@ -103,8 +118,8 @@ def protect_photo(
     crops = np.stack([extract_crop(rgb, matrix) for matrix in maps])
     points = np.stack([transform(m, f.landmarks) for m, f in zip(maps, faces, strict=True)])
     grey = luma(crops)
-    male, p_male = _genders(options, estimator, grey)
-    target = numeric_targets(male, options.target, crops, options.draw)
+    male, p_male = _genders(options, protector, estimator, grey)
+    target = numeric_targets(male, wanted, crops, options.draw)
     change = options.strength * change_of(protector, crops, male, target, points)
     patches = [crop_patch(c, m, rgb.shape) for c, m in zip(change, maps, strict=True)]
     return apply_patches(photo, patches), _describe(faces, options, male, p_male, target, change)
@@ -124,8 +139,8 @@ def _protect_aligned(
     method = cv2.INTER_AREA if height > CROP_SIZE else cv2.INTER_CUBIC
     crop = np.asarray(cv2.resize(rgb, full, interpolation=method), np.uint8)[None]
     grey = luma(crop)
-    male, p_male = _genders(options, estimator, grey)
-    target = numeric_targets(male, options.target, crop, options.draw)
+    male, p_male = _genders(options, protector, estimator, grey)
+    target = numeric_targets(male, options.wish(protector), crop, options.draw)
     change = options.strength * change_of(protector, crop, male, target, None)
     method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
     own = np.asarray(cv2.resize(change[0], (width, height), interpolation=method), np.float32)
@@ -136,11 +151,19 @@ def _protect_aligned(
 
 
 def _genders(
-    options: PhotoOptions, estimator: GenderEstimator, grey: Float32Array
+    options: PhotoOptions,
+    protector: CropProtector,
+    estimator: GenderEstimator,
+    grey: Float32Array,
 ) -> tuple[Float32Array, Float32Array | None]:
-    """1 for male and 0 for female of each face, and P(male) where it was estimated."""
+    """1 for male and 0 for female of each face, and P(male) where it was estimated.
+
+    Where nothing depends on it, nobody's gender is read: 0.5.
+    """
     if options.gender is not None:
         return np.full(len(grey), options.gender == "male", np.float32), None
+    if not asks_for_gender(options.wish(protector), protector.needs_gender):
+        return np.full(len(grey), UNKNOWN, np.float32), None
     p_male = estimator.p_male(grey)
     return (p_male >= 0.5).astype(np.float32), p_male
 
@@ -157,7 +180,7 @@ def _describe(
     return tuple(
         ProtectedFace(
             face=face,
-            gender="male" if male[i] else "female",
+            gender=gender_name(float(male[i])),
             gender_given=options.gender is not None,
             p_male=None if p_male is None else float(p_male[i]),
             target=words[i],

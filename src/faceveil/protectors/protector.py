@@ -17,7 +17,15 @@ from faceveil.protectors.base import CropProtector
 from faceveil.protectors.change import change_of
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.photo import PhotoOptions, protect_photo
-from faceveil.protectors.targets import DEFAULT_STRENGTH, Draw, checked_strength, numeric_targets
+from faceveil.protectors.targets import (
+    DEFAULT_STRENGTH,
+    UNKNOWN,
+    Draw,
+    asks_for_gender,
+    checked_strength,
+    numeric_targets,
+    wish,
+)
 from faceveil.types import (
     Face,
     Float32Array,
@@ -59,7 +67,7 @@ class Protector:
         *,
         faces: str | Sequence[Face] = "all",
         gender: Gender | None = None,
-        target: Target = "opposite",
+        target: Target | None = None,
         strength: float = DEFAULT_STRENGTH,
         seed: int = 0,
         aligned: bool = False,
@@ -72,8 +80,9 @@ class Protector:
             photo: (H, W, 3) RGB or (H, W) grey uint8 array, or the path of a file.
             faces: ``all``, ``largest``, numbers such as ``0,2`` from left to right, or the
                 caller's own faces (box and five landmarks each).
-            gender: of all chosen faces; None to estimate each.
-            target: what they should read as, relative to their own gender.
+            gender: of all chosen faces; None to estimate each, where anything depends on it.
+            target: what they should read as; where None, random if there is a key or a person, else
+                what the method does on its own (``opposite``, but ``neutral`` for the default).
             strength: 0 leaves the photo as it is, 1 is the full change.
             seed: decides ``target="random"``.
             aligned: the photo is a square canonical crop: nothing is detected.
@@ -112,7 +121,7 @@ class Protector:
         crops: Uint8Array,
         genders: Sequence[int] | Uint8Array | None = None,
         *,
-        target: Target = "opposite",
+        target: Target | None = None,
         strength: float = DEFAULT_STRENGTH,
         seed: int = 0,
         key: bytes = b"",
@@ -122,7 +131,8 @@ class Protector:
         Args:
             crops: (N, 224, 224) grey or (N, 224, 224, 3) RGB uint8, in the canonical frame.
             genders: (N,) of 0 female, 1 male; None to estimate them.
-            target: what they should read as, relative to their own gender.
+            target: what they should read as; where None, random if there is a key, else what the
+                method does on its own.
             strength: 0 leaves the crops as they are, 1 is the full change.
             seed: decides ``target="random"``.
             key: a secret of at least 16 bytes in its place.
@@ -135,20 +145,24 @@ class Protector:
             OptionError: if a shape, type or value is not as above.
         """
         strength = checked_strength(strength)
+        method = self.crop_protector
+        wanted = wish(method.name, method.own_target, target, drawn=bool(key))
         _check_crops(crops)
         if len(crops) == 0:
             return crops.copy()
         grey: Float32Array
         grey = np.asarray(crops / np.float32(255), np.float32) if crops.ndim == 3 else luma(crops)
-        male = self._genders(genders, grey)
-        wanted = numeric_targets(male, target, crops, Draw(seed, key))
-        change = strength * change_of(self.crop_protector, crops, male, wanted, None)
+        male = self._genders(genders, grey, wanted)
+        numbers = numeric_targets(male, wanted, crops, Draw(seed, key))
+        change = strength * change_of(method, crops, male, numbers, None)
         change = change if change.ndim == crops.ndim else change[..., None]
         return np.clip(np.rint(crops + change * 255), 0, 255).astype(np.uint8)
 
     def _genders(
-        self, genders: Sequence[int] | Uint8Array | None, grey: Float32Array
+        self, genders: Sequence[int] | Uint8Array | None, grey: Float32Array, wanted: Target
     ) -> Float32Array:
+        if genders is None and not asks_for_gender(wanted, self.crop_protector.needs_gender):
+            return np.full(len(grey), UNKNOWN, np.float32)
         if genders is None:
             return (self.estimator.p_male(grey) >= 0.5).astype(np.float32)
         given = np.asarray(genders)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceveil.errors import OptionError
+from faceveil.protectors.adaptive import AdaptiveProtector
 from faceveil.protectors.base import CropProtector
 from faceveil.protectors.cw import CWProtector
 from faceveil.protectors.editor import HIDE, EditorProtector
@@ -17,7 +18,6 @@ from faceveil.protectors.obscure import BlackBox, Blur, Pixelate
 from faceveil.protectors.pgd import PGDProtector
 from faceveil.protectors.san import SANProtector
 from faceveil.runtime.session import WEIGHTS
-from faceveil.types import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class MethodOptions:
 
 
 Builder = Callable[[Path, int, MethodOptions], CropProtector]
+
+
+def _adaptive(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return AdaptiveProtector(folder / "adaptive.onnx", threads)
 
 
 def _san(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
@@ -73,7 +77,12 @@ def _mixing(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
     return MixingProtector(folder / "landmarks.onnx", folder / "candidates.npz", threads=threads)
 
 
+DEFAULT = "adaptive"
+"""What ``default`` stands for."""
+
+
 _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
+    "adaptive": (_adaptive, frozenset()),
     "black-box": (lambda *_: BlackBox(), frozenset()),
     "blur": (lambda *_: Blur(), frozenset()),
     "cw": (_cw, frozenset()),
@@ -89,23 +98,8 @@ _BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
 """Each method's builder, and the options that it takes."""
 
 
-WITHOUT_TARGET = frozenset({"black-box", "blur", "pixelate"})
-"""Methods that make no difference between genders."""
-
-
-def checked_target(name: str, target: Target | None) -> Target:
-    """The wish, where the user has one and the method can grant it; ``opposite`` where None.
-
-    Raises:
-        OptionError: if the method knows no targets.
-    """
-    if target is not None and name in WITHOUT_TARGET:
-        raise OptionError(f"target: {name} does the same to every face; leave it out")
-    return target or "opposite"
-
-
 def list_protectors() -> list[str]:
-    """Names that :func:`faceveil.load_protector` takes."""
+    """Names that :func:`faceveil.load_protector` takes, beside ``default`` for the best of them."""
     return sorted(_BUILDERS)
 
 
@@ -128,7 +122,7 @@ def build_crop_protector(
     """The crop protector of that name.
 
     Args:
-        name: one of :func:`list_protectors`.
+        name: one of :func:`list_protectors`, or ``default``.
         threads: threads inside one operator; 0 takes all cores.
         weights: folder of models in place of the package's own.
         options: options of single methods.
@@ -137,8 +131,10 @@ def build_crop_protector(
         OptionError: if there is no protector of that name, or it does not take a given option.
         ModelError: if its weights are missing or damaged.
     """
+    name = DEFAULT if name == "default" else name
     if name not in _BUILDERS:
-        raise OptionError(f"method: got {name!r}; expected one of {', '.join(list_protectors())}")
+        known = ", ".join(["default", *list_protectors()])
+        raise OptionError(f"method: got {name!r}; expected one of {known}")
     builder, takes = _BUILDERS[name]
     if options.hide is not None:
         unknown = [what for what in options.hide if what not in HIDE]

@@ -10,7 +10,7 @@ import numpy as np
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.prototypes import prototype_warp
 from faceveil.runtime.session import read_card, run_in_batches, session
-from faceveil.types import Float32Array, Float64Array
+from faceveil.types import Float32Array, Float64Array, Target
 
 
 class SANNetwork:
@@ -94,6 +94,8 @@ class SANProtector:
     """
 
     channels = 1
+    own_target: Target | None = "opposite"
+    needs_gender = True
 
     def __init__(self, weights: Path, threads: int = 0) -> None:
         self.network = SANNetwork(weights, threads)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from faceveil.errors import OptionError
-from faceveil.types import Float32Array, Target, Uint8Array
+from faceveil.types import Float32Array, Gender, Target, Uint8Array
 
 DEFAULT_STRENGTH = 0.8
 """Chosen on celeba128-val (500 images, EdgeFace and MobileFace): about the most at which neither
@@ -20,6 +20,9 @@ see the table in the README."""
 
 NEUTRAL = 0.5
 """The numeric target of ``neutral``; 0 is female, 1 male."""
+
+UNKNOWN = 0.5
+"""A gender that nobody asked for; 0 is female, 1 male."""
 
 TARGETS: tuple[Target, ...] = ("opposite", "neutral", "random", "same")
 
@@ -66,13 +69,38 @@ class Draw:
         return float(digest[0] & 1)
 
 
+def wish(name: str, own: Target | None, asked: Target | None, *, drawn: bool = False) -> Target:
+    """What faces are to read as.
+
+    Args:
+        name: the method's, for the complaint.
+        own: what the method does where nobody says; None where it knows no targets.
+        asked: what the user says, if anything.
+        drawn: whether there is a key or a person, which decide a random target.
+
+    Raises:
+        OptionError: if the method knows no targets, and one, a key or a person was given.
+    """
+    if own is None and (asked is not None or drawn):
+        what = "target" if asked is not None else "key, person"
+        raise OptionError(f"{what}: {name} does the same to every face; leave it out")
+    if asked is not None:
+        return asked
+    return "random" if drawn else own or "neutral"
+
+
+def asks_for_gender(target: Target, needs_gender: bool) -> bool:
+    """Whether somebody's gender must be known for that."""
+    return needs_gender or target in ("opposite", "same")
+
+
 def numeric_targets(
     male: Float32Array, target: Target, crops: Uint8Array, draw: Draw
 ) -> Float32Array:
     """What each face should read as.
 
     Args:
-        male: (N,) 1 male, 0 female.
+        male: (N,) 1 male, 0 female; of no account unless the target is relative to it.
         target: the wish.
         crops: (N, ...) uint8 crops, used for ``random`` only.
         draw: decides ``random``.
@@ -92,6 +120,11 @@ def numeric_targets(
     if target == "random":
         return np.array([draw.male(crop) for crop in crops], np.float32)
     raise OptionError(f"target: got {target!r}; expected one of {', '.join(TARGETS)}")
+
+
+def gender_name(male: float) -> Gender | None:
+    """A word for 1 and 0; None where nobody asked."""
+    return None if male == UNKNOWN else "male" if male > UNKNOWN else "female"
 
 
 def target_names(

@@ -17,8 +17,9 @@ from torch.optim import Adam
 from faceveil.data.packs import load_packs
 from faceveil.networks.layout import channels_last
 from faceveil.networks.residual_editor import ResidualEditor
-from faceveil.training import distributed, loop, wgan
+from faceveil.training import checkpoint, distributed, loop, wgan
 from faceveil.training.attackers import Attacker, begin_again, new_attackers
+from faceveil.training.augment import random_view
 from faceveil.training.config import AdaptiveConfig
 from faceveil.training.gender import as_batch
 from faceveil.training.guides import Guide, load_guide, luma
@@ -51,6 +52,21 @@ def smallness(change: Tensor) -> dict[str, Tensor]:
         "smooth": across + down,
         "tone": chroma.square().mean(),
     }
+
+
+def draw_targets(count: int, neutral: float, generator: torch.Generator) -> Tensor:
+    """(count,) of 0, 1 and, for that share of them, 0.5."""
+    target = (torch.rand(count, generator=generator) < 0.5).float()
+    if not neutral:
+        return target
+    return torch.where(torch.rand(count, generator=generator) < neutral, 0.5, target)
+
+
+def loosely_aligned(image: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Faces (N, 3, S, S), that share of them turned, scaled and shifted as a detector might."""
+    moved = random_view(image, generator, degrees=5, scale=0.08, shift=0.025, blur=0, tone=0)
+    which = torch.rand(len(image), 1, 1, 1, generator=generator) < share
+    return torch.where(which.to(image.device), moved.clamp(0, 1), image)
 
 
 class Objective:
@@ -86,7 +102,7 @@ class Objective:
             generator: draws targets and views.
         """
         c = self.config
-        target = (torch.rand(len(image), generator=generator) < 0.5).float().to(image.device)
+        target = draw_targets(len(image), c.neutral, generator).to(image.device)
         with torch.autocast(image.device.type, torch.bfloat16):
             made = self.editor(image, target)
         made = made.float()
@@ -98,7 +114,8 @@ class Objective:
         level = c.level * (2 * target - 1)
         read = torch.stack([self.guides[int(k)](made, generator) for k in order])
         terms["guides"] = F.smooth_l1_loss(read, level.expand_as(read))
-        terms["fooled"] = ((read > 0) == (target > 0.5)).float().mean()
+        side = (target != 0.5).expand_as(read)
+        terms["fooled"] = ((read > 0) == (target > 0.5))[side].float().mean()
         terms["match"] = wgan.matcher_term(self.matcher, image, made, c.match_share) / 2
         loss = loss + c.lambda_guides * terms["guides"] + c.lambda_m * terms["match"]
         if self.attackers:
@@ -130,6 +147,8 @@ def train(
     torch.manual_seed(config.seed)
     pack = load_packs([data / name for name in config.data])
     editor = channels_last(build(config), device)
+    if config.start and not (output / "checkpoint.safetensors").is_file():
+        checkpoint.load(output.parent / config.start / "checkpoint.safetensors", {"editor": editor})
     attackers = new_attackers(config.attackers, device)
     guides = [load_guide(output.parent / name, device) for name in config.guides]
     matcher = load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device)
@@ -148,6 +167,8 @@ def train(
         image = as_batch(pack.images, rows, config.frame).to(device)
         mirrored = torch.rand(count, 1, 1, 1, generator=generator) < 0.5
         image = torch.where(mirrored.to(device), image.flip(3), image)
+        if config.loose:
+            image = loosely_aligned(image, config.loose, generator)
         return objective(image, torch.from_numpy(pack.male)[rows].to(device), generator)
 
     def sheet(number: int) -> None:
@@ -155,7 +176,7 @@ def train(
         image = as_batch(pack.images, torch.arange(min(8, len(pack))), config.frame).to(device)
         editor.eval()
         with torch.no_grad():
-            rows = [editor(image, torch.full((len(image),), t)) for t in (0.0, 0.5, 1.0)]
+            rows = [editor(image, image.new_full((len(image),), t)) for t in (0.0, 0.5, 1.0)]
         editor.train()
         write_rows([image, *rows], output, number)
 

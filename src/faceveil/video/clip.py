@@ -12,7 +12,7 @@ from faceveil.imaging.detect import Detector
 from faceveil.protectors.base import CropProtector
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import target_names
+from faceveil.protectors.targets import UNKNOWN, gender_name, target_names
 from faceveil.types import ProtectedFace
 from faceveil.video.people import Decider
 from faceveil.video.plan import Plan, Planner
@@ -126,8 +126,8 @@ def _describe(plan: Plan, number: int, mean_change: float) -> ProtectedFace:
     person = plan.people[number]
     return ProtectedFace(
         face=plan.tracks[number].first,
-        gender="male" if person.male > 0.5 else "female",
-        gender_given=person.p_male is None,
+        gender=gender_name(person.male),
+        gender_given=person.p_male is None and person.male != UNKNOWN,
         p_male=person.p_male,
         target=target_names([person.target])[0],
         mean_change=mean_change,

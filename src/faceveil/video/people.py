@@ -12,7 +12,7 @@ from faceveil.imaging.geometry import canonical_from_landmarks, transform
 from faceveil.protectors.base import CropProtector
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import numeric_targets
+from faceveil.protectors.targets import UNKNOWN, asks_for_gender, numeric_targets
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 FIRST_FRAMES = 15
@@ -42,8 +42,8 @@ class Person:
     """A decision.
 
     Attributes:
-        male: 1.0 male, 0.0 female.
-        p_male: mean P(male) over the first sights; None where the gender was given.
+        male: 1.0 male, 0.0 female, 0.5 where it makes no difference.
+        p_male: mean P(male) over the first sights; None where it was not asked.
         target: 1.0 male, 0.0 female, 0.5 neutral.
         method: what the face is protected with.
     """
@@ -105,11 +105,17 @@ def decide(
         options: gender, target and seed. A random target is drawn from the seed and the first crop.
     """
     grey = luma(crops)
-    p_male = None if options.gender else float(estimator.p_male(grey).mean())
-    is_male = options.gender == "male" if p_male is None else p_male >= 0.5
-    male = np.array([is_male], np.float32)
-    target = numeric_targets(male, options.target, crops[:1], options.draw)
+    wanted = options.wish(protector)
+    p_male = None
+    if options.gender is not None:
+        own = float(options.gender == "male")
+    elif asks_for_gender(wanted, protector.needs_gender):
+        p_male = float(estimator.p_male(grey).mean())
+        own = float(p_male >= 0.5)
+    else:
+        own = UNKNOWN
+    target = numeric_targets(np.array([own], np.float32), wanted, crops[:1], options.draw)
     if isinstance(protector, Settling):
         faces = grey if protector.channels == 1 else (crops / np.float32(255)).astype(np.float32)
         protector = protector.settle(faces, target, points)
-    return Person(float(is_male), p_male, float(target[0]), protector)
+    return Person(own, p_male, float(target[0]), protector)

@@ -6,12 +6,13 @@ from typing import Any
 
 from faceveil.errors import ModelError
 from faceveil.protectors.editor import HIDE
-from faceveil.protectors.registry import list_protectors, options_of
+from faceveil.protectors.registry import DEFAULT, list_protectors, options_of
 from faceveil.runtime.session import WEIGHTS, read_card
 from faceveil.web.settings import Settings
 
 LINES: dict[str, str] = {
-    "san": "Changes the shading of the face a little. Keeps the person; the usual choice.",
+    "adaptive": "Changes brows, eyes, jaw and colours a little. Asks nobody's gender; the usual choice.",
+    "san": "Changes the shading of the face a little. The method that all this began with.",
     "ensemble": "Averages five such networks. Gentler than san at the same strength; slower.",
     "flowsan": "Three networks in sequence. Hides a bit less than san, keeps the person better.",
     "gender-an": "Redraws the face in colour with another gender; can also hide age.",
@@ -32,7 +33,7 @@ SLOW = frozenset({"pgd", "cw"})
 def describe(settings: Settings) -> dict[str, Any]:
     """What GET models answers."""
     return {
-        "default": "san",
+        "default": DEFAULT,
         "methods": [_method(name) for name in sorted(list_protectors(), key=_rank)],
         "limits": {
             "photo_bytes": settings.max_photo_bytes,

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceveil.protectors.photo import PhotoOptions
+from faceveil.protectors.registry import DEFAULT
 from faceveil.protectors.targets import DEFAULT_STRENGTH
 from faceveil.types import Target
 from faceveil.web.errors import ApiError
@@ -19,7 +20,7 @@ class ProtectFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_max_length=1000)
 
-    method: str = Field(default="san", max_length=40, description="one of GET /api/v1/models")
+    method: str = Field(default=DEFAULT, max_length=40, description="one of GET /api/v1/models")
     strength: float = Field(
         default=DEFAULT_STRENGTH,
         ge=0,
@@ -30,7 +31,9 @@ class ProtectFields(BaseModel):
     gender: Literal["auto", "female", "male"] = Field(
         default="auto", description="gender to start from; auto estimates it"
     )
-    target: Target = Field(default="opposite", description="what faces should read as")
+    target: Target | None = Field(
+        default=None, description="what faces should read as; left out, the method's own"
+    )
     faces: str = Field(
         default="all",
         pattern=r"^(all|largest|[0-9]{1,4}(,[0-9]{1,4}){0,199})$",

@@ -15,11 +15,14 @@ class AdaptiveConfig:
     guides: tuple[str, ...]  # runs of fixed gender classifiers; each step asks some of them
     kind: Literal["adaptive"] = "adaptive"
     data: tuple[str, ...] = ()
+    start: str = ""  # run whose editor this one starts from; its attackers are not taken over
     matcher_range: tuple[float, ...] = (0.0, 255.0)
     frame: int = 128
     widths: tuple[int, ...] = (24, 48, 96, 128)
     bound: float = 0.35
     reach: float = 0.04
+    loose: float = 0.0  # share of faces aligned as loosely as a detector does
+    neutral: float = 0.0  # share of targets that are neither
     guides_a_step: int = 2
     attackers: int = 3  # learning along, of different kinds in turn
     fresh_every: int = 800  # steps after which one attacker begins from scratch, in turn

@@ -114,7 +114,8 @@ function toBlob(base64, type) {
 }
 
 function options() {
-  const fields = { method: $("method").value, strength: $("strength").value, gender: $("gender").value, target: $("target").value };
+  const fields = { method: $("method").value, strength: $("strength").value, gender: $("gender").value };
+  if ($("target").value) fields.target = $("target").value;
   if (!$("hide").hidden) fields.hide = hidden().join();
   return fields;
 }
