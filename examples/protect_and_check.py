@@ -17,16 +17,16 @@ portrait = Path(str(resources.files("faceveil"))) / "assets" / "astronaut.png"
 photo = Path(sys.argv[1]) if len(sys.argv) > 1 else portrait
 output = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("protected.png")
 
-protector = faceveil.load_protector("san")
+protector = faceveil.load_protector()  # the default; faceveil.list_protectors() has the others
 try:
-    done = protector.protect_photo(photo, target="opposite", strength=1.0)
+    done = protector.protect_photo(photo, strength=1.0)
 except faceveil.FaceVeilError as error:  # every error of FaceVeil: one line that says what to do
     sys.exit(f"{photo}: {error}")
 if not done.faces:
     sys.exit(f"{photo}: no face found, nothing written")
 
 for face in done.faces:
-    print(f"{face.gender}, to read as {face.target}; mean change of luma {face.mean_change:.3f}")
+    print(f"a face, to read as {face.target}; mean change of luma {face.mean_change:.3f}")
 
 Image.fromarray(done.image).save(output)
 checked = faceveil.check(photo, output)

@@ -20,7 +20,7 @@ from faceveil.types import Face, Uint8Array
 ROOT = Path(__file__).parents[2]
 PORTRAIT = ROOT / "src/faceveil/assets/astronaut.png"
 PICTURES = ROOT / "docs/pictures"
-METHODS = ("san", "ensemble", "flowsan", "gender-an", "privacynet", "mixing")
+METHODS = ("adaptive", "san", "ensemble", "flowsan", "gender-an", "privacynet", "mixing")
 METHODS += ("pgd", "cw", "blur", "pixelate", "black-box")
 CAPTION = 30  # pixels
 
@@ -46,21 +46,23 @@ def main() -> None:
     small = [enlarged(picture, 0.75) for picture in (photo, touched(photo, done), done)]
     save("paste", list(zip(labels, small, strict=True)))
     save("strength", [(f"strength {s:g}", shown(san, crop, s)) for s in (0.0, 0.4, 0.8, 1.0)])
-    targets = ("same", "neutral", "opposite")
+    targets: tuple[faceveil.Target, ...] = ("same", "neutral", "opposite")
     save("targets", [("original", crop), *((t, shown(san, crop, 1.0, t)) for t in targets)])
     tiles = [("original", crop)]
     for method in METHODS:
         protector = faceveil.load_protector(method, threads=1)
         tiles.append((method, shown(protector, crop, 1.0)))
-    save("methods", tiles, columns=4)
+    save("methods", tiles, columns=5)
 
 
 def shown(
-    protector: faceveil.Protector, crop: Uint8Array, strength: float, target: str = "opposite"
+    protector: faceveil.Protector,
+    crop: Uint8Array,
+    strength: float,
+    target: faceveil.Target | None = None,
 ) -> Uint8Array:
-    """The crop as a method leaves it."""
-    wanted: faceveil.Target = target  # type: ignore[assignment]
-    return protector.protect_crops(crop[None], [0], target=wanted, strength=strength)[0]
+    """The crop as a method leaves it; with the method's own target where none is given."""
+    return protector.protect_crops(crop[None], [0], target=target, strength=strength)[0]
 
 
 def found(photo: Uint8Array, face: Face) -> Uint8Array:
