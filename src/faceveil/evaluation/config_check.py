@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 MODES = ("crop", "photo")
 QUALITY = ("psnr", "ssim", "ms_ssim", "niqe")
 PAPERS = ("keras-pairs", "gender-an")
-NEED_OWN_FACES = {"similarity", "retrained-embeddings", "retrained-cnn", "reversal", "gender-an"}
+NEED_OWN_FACES = {
+    "similarity",
+    "retrained-embeddings",
+    "retrained-cnn",
+    "retrained-cnns",
+    "reversal",
+    "gender-an",
+}
 
 
 def check(config: EvaluationConfig, path: Path) -> None:

@@ -11,7 +11,7 @@ from faceveil.runtime.session import WEIGHTS, read_card
 from faceveil.web.settings import Settings
 
 LINES: dict[str, str] = {
-    "adaptive": "Changes brows, eyes, jaw and colours a little. Asks nobody's gender; the usual choice.",
+    "adaptive": "Changes brows, eyes, jaw and colours a little, whoever it is. The usual choice.",
     "san": "Changes the shading of the face a little. The method that all this began with.",
     "ensemble": "Averages five such networks. Gentler than san at the same strength; slower.",
     "flowsan": "Three networks in sequence. Hides a bit less than san, keeps the person better.",

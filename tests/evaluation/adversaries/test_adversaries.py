@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from faceveil.errors import OptionError
+from faceveil.evaluation.adversaries.attacker_networks import Architecture
 from faceveil.evaluation.adversaries.averaging import Averaging
 from faceveil.evaluation.adversaries.base import AttackResult, attack, strongest
 from faceveil.evaluation.adversaries.flip import Flip
@@ -134,7 +135,7 @@ def test_cnn_and_reversal_learn_the_inversion():
     from faceveil.evaluation.adversaries.retrained_cnn import RetrainedCNN
     from faceveil.evaluation.adversaries.reversal import Reversal, gain_in_psnr
 
-    cnn = RetrainedCNN(side=16, epochs=8)
+    cnn = RetrainedCNN((Architecture("cnn", side=16),), epochs=8)
     first = aucs(cnn, invert)
     assert first["cnn"] > 0.95
     assert first == aucs(cnn, invert)  # the same seed, the same answer

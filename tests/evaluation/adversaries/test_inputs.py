@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from faceveil.errors import OptionError
+from faceveil.evaluation.adversaries.attacker_networks import Architecture
 from faceveil.evaluation.adversaries.averaging import Averaging
 from faceveil.evaluation.adversaries.base import AttackResult, as_rgb, attack
 from faceveil.evaluation.adversaries.flip import Flip
@@ -21,7 +22,8 @@ from faceveil.evaluation.adversaries.zero_effort import ZeroEffort
 from faceveil.evaluation.metrics.intervals import Interval
 from tests.evaluation.adversaries.scenes import invert, nothing, scene
 
-LEARNERS = [Retrained(("svm",)), RetrainedCNN(side=16, epochs=1), Similarity(), Reversal(16, 1, 4)]
+SMALL = (Architecture("cnn", side=16),)
+LEARNERS = [Retrained(("svm",)), RetrainedCNN(SMALL, epochs=1), Similarity(), Reversal(16, 1, 4)]
 
 
 def own(made, rows):
@@ -104,7 +106,7 @@ def test_settings_out_of_range():
     for reversal in (Reversal(side=30), Reversal(side=0), Reversal(epochs=0), Reversal(width=0)):
         with pytest.raises(OptionError, match="multiple of 4"):
             reversal.scores(made)
-    for cnn in (RetrainedCNN(side=8), RetrainedCNN(epochs=0)):
+    for cnn in (RetrainedCNN((Architecture("cnn", side=8),)), RetrainedCNN(epochs=0)):
         with pytest.raises(OptionError, match="16 px"):
             cnn.scores(made)
     with pytest.raises(OptionError, match="same order"):
@@ -115,7 +117,7 @@ def test_settings_out_of_range():
     ("module", "adversary", "extra"),
     [
         ("sklearn.svm", Retrained(("svm",)), "report"),
-        ("torch", RetrainedCNN(side=16, epochs=1), "train"),
+        ("torch", RetrainedCNN(SMALL, epochs=1), "train"),
         ("torch", Reversal(16, 1, 4), "train"),
     ],
     ids=["sklearn", "cnn", "reversal"],
@@ -178,7 +180,7 @@ def test_torch_adversaries_take_colour_and_leave_the_random_state():
     colour = dataclasses.replace(made, targets=coloured(made.targets), own=coloured(made.own))
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
-    assert RetrainedCNN(side=16, epochs=1).scores(colour)["cnn"].shape == (len(made.targets),)
+    assert RetrainedCNN(SMALL, epochs=1).scores(colour)["cnn"].shape == (len(made.targets),)
     assert torch.equal(state, torch.random.get_rng_state())
     rebuilt = Reversal(16, 1, 4).reconstruct(colour)
     assert torch.equal(state, torch.random.get_rng_state())
@@ -188,7 +190,7 @@ def test_torch_adversaries_take_colour_and_leave_the_random_state():
 def test_seeds_decide_what_is_random():
     pytest.importorskip("torch", reason="needs the train extra")
     made, male, identity, _ = scene(nothing)
-    cnn = RetrainedCNN(side=16, epochs=1)
+    cnn = RetrainedCNN(SMALL, epochs=1)
     first = cnn.scores(made)["cnn"]
     assert np.array_equal(first, cnn.scores(made)["cnn"])
     assert not np.array_equal(first, cnn.scores(dataclasses.replace(made, seed=1))["cnn"])
@@ -225,4 +227,4 @@ def test_psnr_by_hand():
 def test_names_are_listed_in_order():
     names = list_adversaries()
     assert names == tuple(ADVERSARIES)
-    assert (names[0], len(names)) == ("zero-effort", 8)
+    assert (names[0], len(names)) == ("zero-effort", 9)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from faceveil.errors import OptionError
+from faceveil.evaluation.adversaries.attacker_networks import THREE
 from faceveil.evaluation.adversaries.averaging import Averaging
 from faceveil.evaluation.adversaries.base import Adversary
 from faceveil.evaluation.adversaries.flip import Flip
@@ -23,6 +25,7 @@ ADVERSARIES: dict[str, Callable[[], Adversary]] = {
     "similarity": Similarity,
     "retrained-embeddings": Retrained,
     "retrained-cnn": RetrainedCNN,
+    "retrained-cnns": partial(RetrainedCNN, THREE, name="retrained-cnns"),
     "reversal": Reversal,
 }
 

@@ -1,4 +1,4 @@
-"""Adversary 3b, retrained from pixels: a CNN from scratch on protected faces.
+"""Adversary 3b, retrained from pixels: CNNs from scratch on protected faces.
 
 Assumption: the adversary has labelled faces of its own and the protector, and runs the one on the
 other. This is the adversary that decides what a protection is worth.
@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from faceveil.errors import OptionError
+from faceveil.evaluation.adversaries.attacker_networks import PLAIN, Architecture
 from faceveil.evaluation.adversaries.base import Scene
-from faceveil.evaluation.adversaries.inputs import as_grey, check_own
+from faceveil.evaluation.adversaries.inputs import check_own
 from faceveil.types import Float32Array, Uint8Array
 
 if TYPE_CHECKING:
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RetrainedCNN:
-    """Four convolutions with batch normalisation, trained on the adversary's protected faces.
+    """Networks trained on the adversary's protected faces.
 
     Attributes:
-        side: of the faces in pixels; 16 or more.
+        architectures: which.
         epochs: passes over the faces.
         clean: add the unprotected faces to the training set.
     """
 
-    side: int = 64
+    architectures: tuple[Architecture, ...] = (PLAIN,)
     epochs: int = 12
     clean: bool = False
     name: str = "retrained-cnn"
     assumption: str = "has labelled faces and the protector, and trains a CNN on protected faces"
 
     def scores(self, scene: Scene) -> dict[str, Float32Array]:
-        """The network's logits of P(male).
+        """Each network's logits of P(male), by its name.
 
         Raises:
             OptionError: if own faces are too few, a setting is out of range, or torch is missing.
         """
-        if self.side < 16 or self.epochs < 1:
+        if self.epochs < 1 or any(a.side < 16 for a in self.architectures):
             raise OptionError(
-                f"retrained CNN: got side {self.side} and {self.epochs} epochs; expected 16 px or "
-                "more and at least one epoch"
+                f"retrained CNN: got {self.architectures} and {self.epochs} epochs; expected sides "
+                "of 16 px or more and at least one epoch"
             )
         check_own(scene)
         try:
@@ -56,37 +56,27 @@ class RetrainedCNN:
                 "retrained CNN adversary: torch is not installed; expected the extra: "
                 'pip install "faceveil[train]"'
             ) from error
-        x = self._small(scene.protect(scene.own, scene.own_male))
-        y = scene.own_male.astype(np.float32)
+        own = scene.protect(scene.own, scene.own_male)
+        y = torch.from_numpy(scene.own_male.astype(np.float32))
         if self.clean:
-            x, y = np.concatenate([x, self._small(scene.own)]), np.concatenate([y, y])
+            own, y = np.concatenate([own, scene.own]), torch.cat([y, y])
+        return {a.name: self._logits(a, own, y, scene) for a in self.architectures}
+
+    def _logits(
+        self, architecture: Architecture, own: Uint8Array, y: torch.Tensor, scene: Scene
+    ) -> Float32Array:
+        import torch
+
         with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
             torch.manual_seed(scene.seed)
-            network = _network()
-            _fit(network, torch.from_numpy(x), torch.from_numpy(y), self.epochs, scene.seed)
+            network = architecture.network()
+            x = torch.from_numpy(architecture.faces(own))
+            _fit(network, x, y, self.epochs, scene.seed)
         network.eval()
         with torch.no_grad():
-            parts = torch.split(torch.from_numpy(self._small(scene.targets)), 256)
+            parts = torch.split(torch.from_numpy(architecture.faces(scene.targets)), 256)
             logits = torch.cat([network(part)[:, 0] for part in parts])
-        return {"cnn": np.asarray(logits.numpy(), np.float32)}
-
-    def _small(self, crops: Uint8Array) -> Float32Array:
-        size = (self.side, self.side)
-        small = [cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in as_grey(crops)]
-        return np.asarray(np.stack(small)[:, None] / 127.5 - 1, np.float32)
-
-
-def _network() -> torch.nn.Module:
-    from torch import nn
-
-    layers: list[nn.Module] = []
-    before = 1
-    for width in (32, 64, 96, 128):
-        layers += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)]
-        layers += [nn.ReLU(), nn.MaxPool2d(2)]
-        before = width
-    layers += [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(before * 4, 1)]
-    return nn.Sequential(*layers)
+        return np.asarray(logits.numpy(), np.float32)
 
 
 def _fit(
