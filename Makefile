@@ -2,8 +2,9 @@
 PYTHON ?= python3
 DEMO := .venv-demo
 DEV := .venv
+RELEASE := .venv-release
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs release clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/faceveil demo
@@ -32,5 +33,19 @@ $(DEV)/.installed: pyproject.toml build_hook.py
 	else echo "torch is installed under Python 3.11 only: tests of training will be skipped"; fi
 	touch $@
 
+# The documentation site in site/; strict: a broken link fails.
+docs: $(DEV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(DEV)/bin/python -m mkdocs build
+
+# dist/: wheel, sdist, checksums, bill of materials. Once the environments are there it needs no network.
+release: $(DEMO)/.installed $(RELEASE)/.installed
+	$(RELEASE)/bin/python release/release.py --environment $(DEMO)/bin/python
+
+$(RELEASE)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  "build>=1.2" "hatchling>=1.25" "cyclonedx-bom>=5.1"
+	touch $@
+
 clean:
-	rm -rf $(DEMO) $(DEV) build dist demo-output
+	rm -rf $(DEMO) $(DEV) $(RELEASE) build dist site demo-output

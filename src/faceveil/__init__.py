@@ -5,6 +5,7 @@ The public API, and nothing else. Heavy parts load when they are first used.
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from faceveil.api import check, list_protectors, load_protector
     from faceveil.evaluation.check import FaceCheck, PhotoCheck
     from faceveil.protectors.protector import Protector
+
+# ONNX Runtime (1.31 does) writes an identifier of this machine into the user's folder and sends
+# events to its maker, unless this is set before it is first imported. No wish of the user's can be
+# behind another value: FaceVeil promises that nothing leaves the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 try:
     __version__ = version("faceveil")

@@ -47,7 +47,7 @@ def load_protector(
         OptionError: if there is no protector of that name, or it does not take an option.
         ModelError: if a model file is missing or damaged.
 
-    Example:
+    Examples:
         >>> protector = load_protector()  # doctest: +SKIP
         >>> protected = protector.protect_photo("portrait.jpg")  # doctest: +SKIP
     """

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from faceveil.errors import ModelError
 from faceveil.types import Float32Array
 
+ort.disable_telemetry_events()  # where a program imported it before FaceVeil could set the variable
+
 WEIGHTS = Path(str(resources.files("faceveil"))) / "weights"
 """Folder of the models that come with the package."""
 

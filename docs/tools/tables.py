@@ -1,0 +1,166 @@
+"""MkDocs hook: the tables of figures, made from ``benchmarks/results`` while the site is built.
+
+A page asks for a table by a line such as ``<!-- table: family -->``. Nothing is typed by hand but
+what the papers state (``PUBLISHED``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+MARK = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
+
+SPACE = "\N{NO-BREAK SPACE}"  # no line ends between a figure and its sign
+
+PUBLISHED = {
+    ("original", 0): (0.10, 0.763),
+    ("Ens-Avg", 3): (0.23, 0.649),
+    ("Ens-Avg", 5): (0.40, 0.481),
+    ("Ens-Gibbs", 3): (0.29, 0.652),
+    ("Ens-Gibbs", 5): (0.31, 0.656),
+    ("Ens-Best", 3): (0.48, None),
+    ("Ens-Best", 5): (0.57, None),
+    ("FlowSAN", 3): (0.49, 0.619),
+    ("FlowSAN", 5): (0.64, 0.354),
+}
+"""FlowSAN's Table 3: gender EER and TMR at FMR 0.1 %, by method and n."""
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the tables in."""
+    return MARK.sub(lambda m: table(m[1]), markdown)
+
+
+def table(name: str) -> str:
+    """A table in Markdown.
+
+    Raises:
+        KeyError: if there is no table of that name.
+    """
+    if name not in TABLES:
+        raise KeyError(f"table {name!r}: expected one of {', '.join(TABLES)}")
+    return TABLES[name]()
+
+
+def _read(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}{SPACE}%"
+
+
+def _three(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _headline(*names: str) -> str:
+    head = ["protector", "strength", "gender EER", "lowest and highest judge", "zero effort: AUC"]
+    head += ["strongest adversary's AUC", "TMR kept", "mean change"]
+    lines, seen = [], set()
+    for row in (row for name in names for row in _read(name)["headline"]):
+        key = (row["protector"], row["strength"])
+        if key in seen:  # a second run of the same configuration repeats the originals
+            continue
+        seen.add(key)
+        span = f"{_percent(row['lowest EER'])} to {_percent(row['highest EER'])}"
+        best = f"{row['strongest AUC']:.3f} ({row['strongest low']:.2f} to "
+        best += f"{row['strongest high']:.2f}) {row['strongest adversary']}"
+        figures = [_percent(row["gender EER"]), span, _three(row["zero-effort AUC"]), best]
+        figures += [_percent(row["TMR kept"]), _three(row["change"])]
+        lines.append([key[0], f"{key[1]:g}", *figures])
+    return _markdown(head, lines)
+
+
+def _family() -> str:
+    head = ["", "n", "gender EER", "lowest and highest judge", "TMR kept", "published EER"]
+    head.append("published TMR kept")
+    base = PUBLISHED["original", 0][1]
+    lines = []
+    for row in _read("family")["summary"]:
+        eer, tmr = PUBLISHED.get((row["method"], row["n"]), (None, None))
+        kept = None if tmr is None or base is None else tmr / base
+        span = f"{_percent(row['lowest EER'])} to {_percent(row['highest EER'])}"
+        own = [_percent(row["gender EER"]), span, _percent(row.get("TMR kept"))]
+        lines.append([row["method"], str(row["n"]), *own, _percent(eer), _percent(kept)])
+    return _markdown(head, lines)
+
+
+def _judge_table(name: str) -> str:
+    pack = next(iter(_read(f"judge_table_{name}")["packs"].values()))
+    methods = list(pack)
+    first = pack[methods[0]]
+    lines = []
+    for kind, key, score in (("gender", "judge", "auc"), ("matchers", "matcher", "tmr")):
+        for i, judge in enumerate(first[kind]):
+            after = [_three(pack[m][kind][i][f"{score}_after"]) for m in methods]
+            before = _three(judge[f"{score}_before"])
+            lines.append([f"`{judge[key]}` ({score.upper()})", before, *after])
+    means = [_three(pack[m]["mean_gender_eer_after"]) for m in methods]
+    lines.append(["gender EER, mean", _three(first["mean_gender_eer_before"]), *means])
+    change = [_three(pack[m]["mean_change"]) for m in methods]
+    lines.append(["mean change", _three(0.0), *change])
+    return _markdown(["judge", "original", *methods], lines)
+
+
+def _noise(name: str) -> str:
+    head = ["", "unseen judges: mean AUC", "mean EER", "EdgeFace TMR", "MobileFace TMR"]
+    head += ["dlib TMR", "mean change"]
+    lines = []
+    for label, row in _read(name)["rows"].items():
+        figures = [_three(row["mean AUC of unseen judges"])]
+        figures.append(_percent(row["mean EER of unseen judges"]))
+        matchers = ("edgeface_xxs_q_deq", "mobileface_v2", "dlib_densenet_v1")
+        figures += [_three(row["TMR"][m]) for m in matchers]
+        lines.append([label, *figures, _three(row["mean change"])])
+    return _markdown(head, lines)
+
+
+def _judges() -> str:
+    head = ["judge, set", "accuracy", "stated", "AUC", "stated"]
+    keys = ("accuracy", "stated accuracy", "AUC", "stated AUC")
+    rows = _read("judges")["gender"].items()
+    return _markdown(head, [[who, *(_three(row.get(k)) for k in keys)] for who, row in rows])
+
+
+def _pairs() -> str:
+    head = ["matcher, second picture", "accuracy", "stated", "TMR at FMR 1 %", "stated"]
+    keys = ("accuracy", "stated accuracy", "TMR at FMR 1 %", "stated TMR")
+    rows = _read("judges")["lfw pairs"].items()
+    return _markdown(head, [[who, *(_three(row.get(k)) for k in keys)] for who, row in rows])
+
+
+def _speed() -> str:
+    head = ["method", "networks, ms a face", "with all else, ms a face", "of the floor"]
+    keys = ("networks_ms", "whole_ms")
+    lines = [
+        [f"`{row['method']}`", *(f"{row[k]:.1f}" for k in keys), _percent(row["whole_at"])]
+        for row in _read("floor")["protectors"]
+    ]
+    return _markdown(head, lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "adversaries": lambda: _headline("development", "development-editors"),
+    "photos": lambda: _headline("photos"),
+    "gender-an": lambda: _headline("gender-an"),
+    "family": _family,
+    "judges-celeba": lambda: _judge_table("celeba128-test"),
+    "judges-lfw": lambda: _judge_table("lfw128"),
+    "noise-pgd": lambda: _noise("noise"),
+    "noise-cw": lambda: _noise("noise_cw"),
+    "judges-stated": _judges,
+    "lfw-pairs": _pairs,
+    "speed": _speed,
+}
+"""Tables by name."""
