@@ -82,9 +82,9 @@ def test_stopped_by_a_signal_and_resumed(place):
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     process = subprocess.Popen(list(map(str, command)), env=env, stderr=subprocess.PIPE, text=True)
     run = place / "again" / "g"
-    for _ in range(600):
-        if (run / "log.csv").is_file() or process.poll() is not None:
-            break
+    deadline = time.monotonic() + 240
+    while not (run / "log.csv").is_file() and process.poll() is None:
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
