@@ -5,7 +5,15 @@ import pytest
 
 from faceveil.errors import OptionError
 from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import Draw, asks_for_gender, gender_name, numeric_targets, wish
+from faceveil.protectors.targets import (
+    DEFAULT_STRENGTH,
+    Draw,
+    asks_for_gender,
+    gender_name,
+    numeric_targets,
+    strength_of,
+    wish,
+)
 
 CROPS = np.random.default_rng(0).integers(0, 256, (400, 8, 8), dtype=np.uint8)
 MALE = (np.arange(400) % 2).astype(np.float32)
@@ -93,3 +101,11 @@ def test_who_is_asked_for_a_gender():
 
 def test_words_for_genders():
     assert [gender_name(m) for m in (0.0, 0.5, 1.0)] == ["female", None, "male"]
+
+
+def test_what_stands_in_for_the_face_does_so_whole():
+    from faceveil.protectors.obscure import BlackBox
+
+    assert strength_of(BlackBox(), None) == 1
+    assert strength_of(BlackBox(), 0.3) == 0.3
+    assert strength_of(object(), None) == DEFAULT_STRENGTH

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceveil.protectors.registry import DEFAULT, list_protectors
+from faceveil.protectors.registry import DEFAULT, build_crop_protector, list_protectors
+from faceveil.protectors.targets import strength_of
 from faceveil.web.engine import Engine
 from faceveil.web.methods import LINES
 from faceveil.web.settings import Settings
@@ -33,6 +34,10 @@ def test_every_method_has_a_line(client):
     takes = {m["name"]: m["options"] for m in body["methods"]}
     assert takes["ensemble"] == ["combine", "stages"]
     assert takes["privacynet"] == ["hide"]
+    for method in body["methods"]:  # what the page shows is what the package does
+        crop_protector = build_crop_protector(method["name"], threads=1)
+        assert method["targets"] == (crop_protector.own_target is not None)
+        assert method["strength"] == strength_of(crop_protector, None)
     assert body["limits"]["pixels"] == 1_000_000
 
 

@@ -60,9 +60,9 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--strength",
         type=float,
-        default=0.8,
         metavar="0..1",
-        help="0 changes nothing, 1 hides most and costs some matching (default: 0.8)",
+        help="0 changes nothing, 1 hides most and costs some matching (default: 0.8; blur, "
+        "pixelate, black-box: 1)",
     )
     p.add_argument("--seed", type=int, default=0, metavar="N", help="decides random choices")
     p.add_argument(

@@ -11,8 +11,9 @@ from faceveil.types import Float32Array, Float64Array, Target
 class CropProtector(Protocol):
     """Turns canonical crops into protected ones.
 
-    One whose results stand in for the face (a blur) says so by ``steady = True``: in clips they are
-    not averaged over time, or the face would shine through.
+    One whose results stand in for the face (a blur) says so by ``steady = True``: its strength is 1
+    where nobody says, and in clips results are not averaged over time, or the face would shine
+    through.
 
     The shells around it (photos, colour, batches, files) are the same for all protectors; see
     :class:`faceveil.protectors.protector.Protector`.

@@ -22,13 +22,13 @@ from faceveil.protectors.base import CropProtector
 from faceveil.protectors.change import change_of
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.targets import (
-    DEFAULT_STRENGTH,
     UNKNOWN,
     Draw,
     asks_for_gender,
     checked_strength,
     gender_name,
     numeric_targets,
+    strength_of,
     target_names,
     wish,
 )
@@ -44,7 +44,7 @@ class PhotoOptions:
         gender: of all chosen faces; None to estimate each.
         target: what they should read as; where None, random if there is a key or a person, else
             what the method does on its own.
-        strength: 0 leaves the photo as it is, 1 is the full change.
+        strength: 0 leaves the photo as it is, 1 is the full change; None for the method's own.
         seed: decides ``target="random"``.
         aligned: the photo is a square canonical crop already: nothing is detected.
         key: a secret in place of the seed; see :class:`faceveil.protectors.targets.Draw`.
@@ -54,7 +54,7 @@ class PhotoOptions:
     faces: str = "all"
     gender: Gender | None = None
     target: Target | None = None
-    strength: float = DEFAULT_STRENGTH
+    strength: float | None = None
     seed: int = 0
     aligned: bool = False
     key: bytes = b""
@@ -120,7 +120,8 @@ def protect_photo(
     grey = luma(crops)
     male, p_male = _genders(options, protector, estimator, grey)
     target = numeric_targets(male, wanted, crops, options.draw)
-    change = options.strength * change_of(protector, crops, male, target, points)
+    share = strength_of(protector, options.strength)
+    change = share * change_of(protector, crops, male, target, points)
     patches = [crop_patch(c, m, rgb.shape) for c, m in zip(change, maps, strict=True)]
     return apply_patches(photo, patches), _describe(faces, options, male, p_male, target, change)
 
@@ -141,7 +142,8 @@ def _protect_aligned(
     grey = luma(crop)
     male, p_male = _genders(options, protector, estimator, grey)
     target = numeric_targets(male, options.wish(protector), crop, options.draw)
-    change = options.strength * change_of(protector, crop, male, target, None)
+    share = strength_of(protector, options.strength)
+    change = share * change_of(protector, crop, male, target, None)
     method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
     own = np.asarray(cv2.resize(change[0], (width, height), interpolation=method), np.float32)
     points = canonical_template(height).astype(np.float32)

@@ -18,12 +18,12 @@ from faceveil.protectors.change import change_of
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.photo import PhotoOptions, protect_photo
 from faceveil.protectors.targets import (
-    DEFAULT_STRENGTH,
     UNKNOWN,
     Draw,
     asks_for_gender,
     checked_strength,
     numeric_targets,
+    strength_of,
     wish,
 )
 from faceveil.types import (
@@ -68,7 +68,7 @@ class Protector:
         faces: str | Sequence[Face] = "all",
         gender: Gender | None = None,
         target: Target | None = None,
-        strength: float = DEFAULT_STRENGTH,
+        strength: float | None = None,
         seed: int = 0,
         aligned: bool = False,
         key: bytes = b"",
@@ -83,7 +83,8 @@ class Protector:
             gender: of all chosen faces; None to estimate each, where anything depends on it.
             target: what they should read as; where None, random if there is a key or a person, else
                 what the method does on its own (``opposite``, but ``neutral`` for the default).
-            strength: 0 leaves the photo as it is, 1 is the full change.
+            strength: 0 leaves the photo as it is, 1 is the full change; None for 0.8, or 1 where
+                the method stands in for the face (a blur).
             seed: decides ``target="random"``.
             aligned: the photo is a square canonical crop: nothing is detected.
             key: a secret of at least 16 bytes in place of the seed: nobody without it can tell
@@ -122,7 +123,7 @@ class Protector:
         genders: Sequence[int] | Uint8Array | None = None,
         *,
         target: Target | None = None,
-        strength: float = DEFAULT_STRENGTH,
+        strength: float | None = None,
         seed: int = 0,
         key: bytes = b"",
     ) -> Uint8Array:
@@ -133,7 +134,7 @@ class Protector:
             genders: (N,) of 0 female, 1 male; None to estimate them.
             target: what they should read as; where None, random if there is a key, else what the
                 method does on its own.
-            strength: 0 leaves the crops as they are, 1 is the full change.
+            strength: 0 leaves the crops as they are, 1 is the full change; None as in photos.
             seed: decides ``target="random"``.
             key: a secret of at least 16 bytes in its place.
 
@@ -144,8 +145,8 @@ class Protector:
         Raises:
             OptionError: if a shape, type or value is not as above.
         """
-        strength = checked_strength(strength)
         method = self.crop_protector
+        share = strength_of(method, checked_strength(strength))
         wanted = wish(method.name, method.own_target, target, drawn=bool(key))
         _check_crops(crops)
         if len(crops) == 0:
@@ -154,7 +155,7 @@ class Protector:
         grey = np.asarray(crops / np.float32(255), np.float32) if crops.ndim == 3 else luma(crops)
         male = self._genders(genders, grey, wanted)
         numbers = numeric_targets(male, wanted, crops, Draw(seed, key))
-        change = strength * change_of(method, crops, male, numbers, None)
+        change = share * change_of(method, crops, male, numbers, None)
         change = change if change.ndim == crops.ndim else change[..., None]
         return np.clip(np.rint(crops + change * 255), 0, 255).astype(np.uint8)
 

@@ -134,12 +134,18 @@ def target_names(
     return ["neutral" if t == NEUTRAL else "male" if t > NEUTRAL else "female" for t in target]
 
 
-def checked_strength(strength: float) -> float:
-    """The strength, if it is in [0, 1].
+def strength_of(method: object, asked: float | None) -> float:
+    """The user's strength, or the method's own: 1 where it stands in for the face."""
+    own = 1.0 if getattr(method, "steady", False) else DEFAULT_STRENGTH
+    return own if asked is None else asked
+
+
+def checked_strength(strength: float | None) -> float | None:
+    """The strength, if it is in [0, 1] or not given.
 
     Raises:
         OptionError: if it is not.
     """
-    if not 0 <= strength <= 1:
+    if strength is not None and not 0 <= strength <= 1:
         raise OptionError(f"strength: got {strength}; expected 0 (unchanged) to 1 (full)")
-    return float(strength)
+    return strength

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from faceveil.imaging.encode import placed
+from faceveil.protectors.targets import strength_of
 from faceveil.runtime.batch import BatchOptions, FileResult, guarded, is_done, skipped, without_face
 from faceveil.runtime.paths import Job
 from faceveil.video.clip import ClipProtector, Progress, copy_clip, look_at, protect_clip
@@ -53,7 +54,8 @@ def _protect(
                     copy_clip(clip, temporary, write)
             return result
         with placed(job.target, overwrite=options.replaces) as temporary:
-            done = protect_clip(clip, plan, options.photo.strength, temporary, write, progress)
+            strength = strength_of(protector.crop_protector, options.photo.strength)
+            done = protect_clip(clip, plan, strength, temporary, write, progress)
     return FileResult(
         job.source,
         job.target,

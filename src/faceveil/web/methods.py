@@ -7,6 +7,7 @@ from typing import Any
 from faceveil.errors import ModelError
 from faceveil.protectors.editor import HIDE
 from faceveil.protectors.registry import DEFAULT, list_protectors, options_of
+from faceveil.protectors.targets import DEFAULT_STRENGTH
 from faceveil.runtime.session import WEIGHTS, read_card
 from faceveil.web.settings import Settings
 
@@ -25,6 +26,9 @@ LINES: dict[str, str] = {
     "black-box": "Covers the face; at full strength nothing of it is left.",
 }
 """One line a method."""
+
+STANDS_IN = frozenset({"blur", "pixelate", "black-box"})
+"""Methods that do the same to every face: no targets, full strength."""
 
 SLOW = frozenset({"pgd", "cw"})
 """Methods too slow for a preview while the slider moves."""
@@ -58,6 +62,8 @@ def _method(name: str) -> dict[str, Any]:
         "description": LINES.get(name, name),
         "installed": installed,
         "slow": name in SLOW,
+        "targets": name not in STANDS_IN,
+        "strength": 1.0 if name in STANDS_IN else DEFAULT_STRENGTH,
         "options": sorted(takes),
         "hides": hides,
     }

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceveil.protectors.photo import PhotoOptions
 from faceveil.protectors.registry import DEFAULT
-from faceveil.protectors.targets import DEFAULT_STRENGTH
 from faceveil.types import Target
 from faceveil.web.errors import ApiError
 
@@ -21,12 +20,12 @@ class ProtectFields(BaseModel):
     model_config = ConfigDict(extra="forbid", str_max_length=1000)
 
     method: str = Field(default=DEFAULT, max_length=40, description="one of GET /api/v1/models")
-    strength: float = Field(
-        default=DEFAULT_STRENGTH,
+    strength: float | None = Field(
+        default=None,
         ge=0,
         le=1,
         allow_inf_nan=False,
-        description="0 nothing, 1 full change",
+        description="0 nothing, 1 full change; left out, the method's own",
     )
     gender: Literal["auto", "female", "male"] = Field(
         default="auto", description="gender to start from; auto estimates it"

@@ -115,7 +115,7 @@ function toBlob(base64, type) {
 
 function options() {
   const fields = { method: $("method").value, strength: $("strength").value, gender: $("gender").value };
-  if ($("target").value) fields.target = $("target").value;
+  if ($("target").value && !$("target").disabled) fields.target = $("target").value;
   if (!$("hide").hidden) fields.hide = hidden().join();
   return fields;
 }
@@ -389,6 +389,9 @@ function shoot() {
 function chooseMethod() {
   const method = methods[$("method").value];
   $("method-line").textContent = method.description;
+  $("strength").value = method.strength;
+  $("strength-out").textContent = `${Math.round(100 * method.strength)} %`;
+  $("target").disabled = !method.targets;
   $("hide").hidden = !method.hides.length;
   $("hide-boxes").replaceChildren(...method.hides.map((what) => {
     const label = element("label", "");
