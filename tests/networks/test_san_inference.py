@@ -1,4 +1,4 @@
-"""The network that is exported equals the plain one, upsampling and convolving as the paper draws."""
+"""The network that is exported equals the plain one, which upsamples and convolves."""
 
 import numpy as np
 import pytest

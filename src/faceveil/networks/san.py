@@ -136,34 +136,20 @@ def upsampled_conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         (N, D, 2H, 2W).
     """
     n, _, h, w = x.shape
-    out = []
-    for (i, j), kernel in phase_kernels(weight).items():
-        # Padding 1 on every side gives (H+1, W+1) outputs; phase (i, j) uses all but one row
-        # and column of them.
-        full = F.conv2d(x, kernel, bias, padding=1)
-        out.append(full[:, :, i : i + h, j : j + w])
-    phases = torch.stack(out, dim=2)  # (N, D, 4, H, W)
-    return F.pixel_shuffle(phases.reshape(n, -1, h, w), 2)
-
-
-def phase_kernels(weight: Tensor) -> dict[tuple[int, int], Tensor]:
-    """The four 2x2 kernels of :func:`upsampled_conv3x3`.
-
-    Args:
-        weight: (D, C, 3, 3).
-
-    Returns:
-        (D, C, 2, 2) by the outputs that it makes: (row, column) modulo 2, in that order.
-    """
     rows = (
         torch.stack([weight[:, :, 0], weight[:, :, 1] + weight[:, :, 2]], dim=2),
         torch.stack([weight[:, :, 0] + weight[:, :, 1], weight[:, :, 2]], dim=2),
     )
-    kernels = {}
+    out = []
     for i, row in enumerate(rows):
         columns = (
             torch.stack([row[..., 0], row[..., 1] + row[..., 2]], dim=3),
             torch.stack([row[..., 0] + row[..., 1], row[..., 2]], dim=3),
         )
-        kernels |= {(i, j): kernel for j, kernel in enumerate(columns)}
-    return kernels
+        for j, kernel in enumerate(columns):
+            # Padding 1 on every side gives (H+1, W+1) outputs; phase (i, j) uses all but one row
+            # and column of them.
+            full = F.conv2d(x, kernel, bias, padding=1)
+            out.append(full[:, :, i : i + h, j : j + w])
+    phases = torch.stack(out, dim=2)  # (N, D, 4, H, W)
+    return F.pixel_shuffle(phases.reshape(n, -1, h, w), 2)

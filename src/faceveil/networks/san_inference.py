@@ -1,10 +1,10 @@
 """A SAN with its prototypes, arranged for inference: the same function in fewer passes over memory.
 
-Four things commute, so they are done where the maps are small:
+The decoder's second layer takes a quarter of the plain layer's products (see
+:mod:`faceveil.networks.nine_products`), and three things are done where the maps are small:
 
 - the leaky ReLU and the 1x1 combiner come before the four phases of the decoder's second layer are
   interleaved, so one map is interleaved in place of 128;
-- each phase pads only the sides that it reads, so nothing is cut off afterwards;
 - the combiner's part for the prototype is applied to the two mean faces, once per model, and its
   one map is warped to the face in place of three;
 - all that is warped is warped in one pass, since the places are the same.
@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from faceveil.networks.nine_products import upsampled_phases
 from faceveil.networks.prototypes import PrototypeSAN
-from faceveil.networks.san import LEAK, SAN, phase_kernels
+from faceveil.networks.san import LEAK, SAN
 
 MAPS = 128
 """Maps that the combiner gets of the decoder; the prototype's channels follow."""
@@ -45,7 +46,9 @@ class SANInference(nn.Module):
         model = self.model
         networks = [model.san] if model.anchor is None else [model.san, model.anchor]
         faces = model.prototypes
-        planes = [F.conv2d(faces * n.prototype_scale, n.combiner.weight[:, MAPS:]) for n in networks]
+        planes = [
+            F.conv2d(faces * n.prototype_scale, n.combiner.weight[:, MAPS:]) for n in networks
+        ]
         own, *anchors = planes
         mixed = [_mixed(torch.cat([faces, *anchors], 1), male), _mixed(own, target)]
         channels = faces.shape[1]
@@ -76,10 +79,7 @@ def _face(san: SAN, x: Tensor) -> Tensor:
     x = F.avg_pool2d(F.leaky_relu(san.encoder2(x), LEAK), 2)
     x = F.leaky_relu(san.decoder1(x), LEAK)
     weight, bias = san.combiner.weight[:, :MAPS], san.combiner.bias
-    phases = []
-    for (i, j), kernel in phase_kernels(san.decoder2.weight).items():
-        padded = F.pad(x, (1 - j, j, 1 - i, i))
-        maps = F.leaky_relu(F.conv2d(padded, kernel, san.decoder2.bias), LEAK)
-        phases.append(F.conv2d(maps, weight, bias))
+    maps = upsampled_phases(x, san.decoder2.weight, san.decoder2.bias)
+    phases = [F.conv2d(F.leaky_relu(m, LEAK), weight, bias) for m in maps]
     half = F.pixel_shuffle(torch.cat(phases, 1), 2)
     return F.interpolate(half, scale_factor=2.0, mode="nearest")
