@@ -40,7 +40,7 @@ from faceveil.types import Float32Array
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "forward.json"
 SIDE = 224
-ROUNDS = 3
+ROUNDS = 2
 AUTHORS = "iprobe_san_autoencoder.onnx"
 EAGER, PLAIN = "plain, torch eager", "plain, ONNX Runtime"
 NETWORKS = (
@@ -137,7 +137,7 @@ def child(name: str, count: int, runs: int, folder: Path, models: Path) -> None:
 
 
 def measure(count: int, runs: int, folder: Path, models: Path) -> list[dict[str, Any]]:
-    """Every network in turn, in a process of its own, three times over.
+    """Every network in turn, in a process of its own, round by round.
 
     The activations of one plain network at batch 32 take gigabytes: all at once would not fit.
     """
@@ -173,7 +173,7 @@ def main() -> None:
     """Parse the command line, measure, print and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, default=ROOT.parent / "shared" / "models")
-    parser.add_argument("--runs", type=int, default=5, help="in each of three rounds")
+    parser.add_argument("--runs", type=int, default=5, help="in each round")
     parser.add_argument("--batch", type=int, action="append", help="default: 1 and 32")
     parser.add_argument("--output", type=Path, default=RESULT)
     parser.add_argument("--child", choices=NETWORKS, help=argparse.SUPPRESS)
