@@ -1,10 +1,12 @@
-# Needs Python 3.11 to 3.13, make and a C library. Everything else goes into .venv and .venv-demo.
+# Needs Python 3.11 to 3.13, make and a C library. Everything else goes into .venv and .venv-demo;
+# the program that `make bench` measures beside ours goes into .venv-deface.
 PYTHON ?= python3
 DEMO := .venv-demo
 DEV := .venv
 RELEASE := .venv-release
+PEER := .venv-deface
 
-.PHONY: demo test lint docs release clean
+.PHONY: demo test lint docs release bench clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/faceveil demo
@@ -16,6 +18,21 @@ lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy --strict src
+
+# Side by side with peers, on an idle machine, in about ten minutes; needs ../shared and torch.
+# JSON goes into benchmarks/results, the tables of benchmarks/README.md are drawn from it.
+bench: $(DEV)/.installed $(PEER)/.installed
+	OMP_NUM_THREADS=1 $(DEV)/bin/python benchmarks/floor.py
+	$(DEV)/bin/python -W ignore benchmarks/forward.py
+	$(DEV)/bin/python -W ignore benchmarks/precision.py
+	$(DEV)/bin/python benchmarks/endtoend.py --deface $(PEER)/bin/deface
+	$(DEV)/bin/python benchmarks/train_speed.py --models ../shared/models
+	$(DEV)/bin/python benchmarks/tables.py
+
+$(PEER)/.installed:
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check deface==1.5.0 onnxruntime
+	touch $@
 
 $(DEMO)/.installed: pyproject.toml build_hook.py
 	$(PYTHON) -m venv $(DEMO)
@@ -48,4 +65,4 @@ $(RELEASE)/.installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(DEMO) $(DEV) $(RELEASE) build dist site demo-output
+	rm -rf $(DEMO) $(DEV) $(RELEASE) $(PEER) build dist site demo-output

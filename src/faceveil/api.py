@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from faceveil.evaluation.check import PhotoCheck, check_photos
 from faceveil.imaging.decode import load_photo
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import as_rgb
@@ -14,6 +14,9 @@ from faceveil.protectors.protector import Protector
 from faceveil.protectors.registry import MethodOptions, build_crop_protector, list_protectors
 from faceveil.runtime.session import WEIGHTS
 from faceveil.types import Uint8Array
+
+if TYPE_CHECKING:
+    from faceveil.evaluation.check import PhotoCheck
 
 __all__ = ["check", "list_protectors", "load_protector"]
 
@@ -78,6 +81,8 @@ def check(
         PhotoError: if a photo cannot be read.
         OptionError: if the sizes differ.
     """
+    from faceveil.evaluation.check import check_photos  # who only protects does not pay for it
+
     before, after = (
         p if not isinstance(p, str | Path) else as_rgb(load_photo(Path(p)))
         for p in (original, protected)

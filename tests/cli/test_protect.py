@@ -249,3 +249,23 @@ def test_what_decides_random_targets_needs_them(photos, tmp_path, capsys, monkey
     command = ["protect", str(photos), "-o", "out", "--target", "opposite", *flags]
     assert main(command) == 2
     assert "random" in capsys.readouterr().err
+
+
+def test_the_summary_and_the_report_name_the_device(photos, tmp_path, capsys):
+    protector = FakeProtector()
+    protector.device = "CUDA"
+    report = tmp_path / "report.json"
+    assert call(photos, "-o", tmp_path / "out", "--report", report, protector=protector) == 0
+    assert capsys.readouterr().err.rstrip().endswith(" s on CUDA")
+    settings = json.loads(report.read_text())["settings"]
+    assert (settings["device"], settings["runs_on"]) == ("auto", "CUDA")
+
+
+def test_a_missing_gpu_is_a_wrong_call(photos, tmp_path, capsys, monkeypatch):
+    from faceveil.runtime import device
+
+    monkeypatch.setattr(device.ort, "get_available_providers", lambda: [device.CPU])
+    argv = ["protect", str(photos), "-o", str(tmp_path / "out"), "--device", "cuda"]
+    assert main(argv) == 2
+    assert "install onnxruntime-gpu" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
 from tqdm import tqdm
 
 from faceveil.runtime.batch import BatchOptions, FileResult, protect_files
 from faceveil.runtime.paths import Job, shown
-from faceveil.video.files import protect_clip_file
+
+# One process prints. The lock that tqdm makes otherwise also loads multiprocessing.
+tqdm.set_lock(threading.RLock())
 
 
 def run_photos(
@@ -29,6 +32,8 @@ def run_clips(
     jobs: list[Job], protector: Any, options: BatchOptions, threads: int, quiet: bool
 ) -> list[FileResult]:
     """Protect clips, one at a time, with a bar for each and a line for each that failed."""
+    from faceveil.video.files import protect_clip_file  # runs of photos do not pay for it
+
     results = []
     for job in jobs:
         name = shown(job.source.name)

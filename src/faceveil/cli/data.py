@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +89,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     from faceveil.data.splits import split
     from faceveil.imaging.detect import CenterFace
     from faceveil.imaging.encode import write_atomic
+    from faceveil.runtime.device import usable_cores
 
     a = arguments
     if not 32 <= a.size <= 1024:
@@ -103,7 +103,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     # A labelled photo holds a face: rather find it than not. One thread a photo, so that the
     # number of cores changes no rounding.
     detector = CenterFace(threshold=0.3, threads=1)
-    jobs = a.jobs or os.cpu_count() or 1
+    jobs = a.jobs or usable_cores()
     done = prepare(records, name, a.output, detector, size=a.size, overwrite=a.overwrite, jobs=jobs)
     listing = a.output / f"{name}-skipped.csv"
     listing.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -121,6 +120,13 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         help="photos at the same time, threads for a clip (default: one per core)",
     )
+    p.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="what networks run on; auto takes an NVIDIA GPU where onnxruntime-gpu offers one "
+        "(default), and the summary says which it was",
+    )
     p.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done as JSON")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     p.set_defaults(run=run)
@@ -133,12 +139,16 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         arguments: the parsed command line.
         protector: in place of the one that ``--method`` names (for tests).
     """
+    import cv2
+
     from faceveil.cli.batches import run_clips, run_photos
     from faceveil.imaging.encode import remove_stale, write_atomic
+    from faceveil.runtime.device import usable_cores, use_device
     from faceveil.runtime.paths import is_clip, plan_jobs, shown
     from faceveil.runtime.report import counts, summary, to_json
 
     options = _options(arguments)
+    use_device(arguments.device)
     jobs = plan_jobs(arguments.inputs, arguments.output, in_place=arguments.in_place)
     if not jobs:
         raise OptionError(
@@ -147,7 +157,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         )
     clips = [job for job in jobs if is_clip(job.source)]
     photos = [job for job in jobs if not is_clip(job.source)]
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     workers = min(arguments.jobs or cores, max(len(photos), 1))
     # One clip at a time, on as many cores as there are jobs for photos.
     threads = arguments.jobs or cores
@@ -155,18 +165,23 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     start = time.perf_counter()
     results: list[FileResult] = []
     if photos:
-        method = protector or _load(arguments, options, max(1, cores // workers))
+        each = max(1, cores // workers)
+        cv2.setNumThreads(each)  # several photos at once leave one core for each
+        method = protector or _load(arguments, options, each)
         results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
+        cv2.setNumThreads(threads)
         method = protector or _load(arguments, options, threads)
         results += run_clips(clips, method, options, threads, arguments.quiet)
+    device = getattr(method, "device", None)
     if arguments.report is not None:
         settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
         settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
+        settings["runs_on"] = device
         text = to_json(results, settings)
         write_atomic(text.encode() + b"\n", arguments.report, overwrite=True)
     if not arguments.quiet:
-        print(summary(results, time.perf_counter() - start), file=sys.stderr)
+        print(summary(results, time.perf_counter() - start, device), file=sys.stderr)
     return 1 if counts(results)["failed"] else 0
 
 

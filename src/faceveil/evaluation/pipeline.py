@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from faceveil.evaluation.processes import each_in_processes
 from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.rows import Row, from_json
 from faceveil.evaluation.worker import Task, work
+from faceveil.runtime.device import usable_cores
 
 
 def tasks(config: EvaluationConfig) -> Iterator[Task]:
@@ -48,7 +48,7 @@ def run(
     """
     todo = list(tasks(config))
     places = [output / "units" / f"{t.key(config)}.json" for t in todo]
-    threads = threads or max(1, (os.cpu_count() or 1) // max(1, jobs))
+    threads = threads or max(1, usable_cores() // max(1, jobs))
     waiting = [(t, p) for t, p in zip(todo, places, strict=True) if not p.is_file()]
     done = len(todo) - len(waiting)
 

@@ -12,11 +12,11 @@ from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
 from faceveil.errors import ModelError, OptionError
+from faceveil.runtime.device import providers
 from faceveil.runtime.onnx_dims import free_image_size
-from faceveil.runtime.session import WEIGHTS, verified_bytes
+from faceveil.runtime.session import WEIGHTS, make_session, verified_bytes
 from faceveil.types import Face, Float32Array, Uint8Array
 
 CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
@@ -63,13 +63,8 @@ class CenterFace:
         self.threshold, self.max_side, self.min_side = threshold, max_side, min_side
         file = path or WEIGHTS / "centerface.onnx"
         model = verified_bytes(file, CENTERFACE_SHA256 if path is None else None)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(
-                free_image_size(model), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = make_session(free_image_size(model), threads, providers())
         except Exception as error:  # ONNX Runtime raises its own unrelated classes
             raise ModelError(f"{file}: not a CenterFace model ({error}); reinstall it") from error
         self._input = self._session.get_inputs()[0].name

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from faceveil.runtime.device import name_of
 from faceveil.runtime.session import read_card, run_in_batches, session
 from faceveil.types import Float32Array
 
@@ -26,6 +27,11 @@ class GenderEstimator:
         card = read_card(weights.with_suffix(".json"))
         self.frame = int(card["frame_px"])
         self._session = session(weights, card["sha256"], threads)
+
+    @property
+    def device(self) -> str:
+        """What it runs on: ``CPU``, ``CUDA`` or ``TensorRT``."""
+        return name_of(self._session)
 
     def p_male(self, luma: Float32Array) -> Float32Array:
         """P(male): (N, 224, 224) float32 luma in [0, 1] -> (N,) float32."""

@@ -61,6 +61,11 @@ class Protector:
         """The method's name."""
         return self.crop_protector.name
 
+    @property
+    def device(self) -> str:
+        """What its networks run on: ``CPU``, ``CUDA`` or ``TensorRT``."""
+        return self.estimator.device
+
     def protect_photo(
         self,
         photo: Uint8Array | str | Path,

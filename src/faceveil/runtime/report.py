@@ -24,14 +24,21 @@ def counts(results: Sequence[FileResult]) -> dict[Status, int]:
     return {status: found[status] for status in LABELS}
 
 
-def summary(results: Sequence[FileResult], seconds: float) -> str:
-    """One line for the end of a run."""
+def summary(results: Sequence[FileResult], seconds: float, device: str | None = None) -> str:
+    """One line for the end of a run.
+
+    Args:
+        results: what became of each file.
+        seconds: of the whole run.
+        device: what the networks ran on, where it is known.
+    """
     parts = ", ".join(f"{n} {LABELS[s]}" for s, n in counts(results).items())
     faces = sum(len(r.faces) for r in results)
     clips = sum(r.frames is not None for r in results)
     kinds = [f"{len(results) - clips} photos"] if clips < len(results) or not clips else []
     kinds += [f"{clips} clip{'s' if clips > 1 else ''}"] if clips else []
-    return f"{', '.join(kinds)}: {parts}; {faces} faces; {seconds:.1f} s"
+    where = f" on {device}" if device else ""
+    return f"{', '.join(kinds)}: {parts}; {faces} faces; {seconds:.1f} s{where}"
 
 
 def to_json(results: Sequence[FileResult], settings: dict[str, Any]) -> str:

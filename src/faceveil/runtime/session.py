@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -15,6 +15,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from faceveil.errors import ModelError
+from faceveil.runtime.device import CPU, providers
 from faceveil.types import Float32Array
 
 ort.disable_telemetry_events()  # where a program imported it before FaceVeil could set the variable
@@ -108,16 +109,17 @@ def run_in_batches(
     parts = []
     for start in range(0, count, BATCH):
         part = {k: v[start : start + BATCH] for k, v in feed.items()}
-        last = start + BATCH >= count
-        parts.append(session.run(None, part, freeing() if last and count > BATCH else None)[0])
+        last = start + BATCH >= count and count > BATCH
+        free = last and session.get_providers() == [CPU]  # a GPU's arena is not this one
+        parts.append(session.run(None, part, freeing() if free else None)[0])
     return np.concatenate(parts)
 
 
-@lru_cache(maxsize=SESSIONS)
 def session(path: Path, sha256: str | None = None, threads: int = 0) -> ort.InferenceSession:
-    """An ONNX Runtime session on the CPU, shared by all that ask for the same file.
+    """An ONNX Runtime session, shared by all that ask for the same file on the same device.
 
-    The last :data:`SESSIONS` ones are kept; who holds one keeps it besides.
+    The last :data:`SESSIONS` ones are kept; who holds one keeps it besides. The device is that of
+    :func:`faceveil.runtime.device.use_device`.
 
     Args:
         path: the ONNX file.
@@ -127,12 +129,30 @@ def session(path: Path, sha256: str | None = None, threads: int = 0) -> ort.Infe
     Raises:
         ModelError: if the file is missing, damaged, or no ONNX model.
     """
+    return _session(path, sha256, threads, tuple(providers()))
+
+
+@lru_cache(maxsize=SESSIONS)
+def _session(
+    path: Path, sha256: str | None, threads: int, chosen: tuple[str, ...]
+) -> ort.InferenceSession:
     data = verified_bytes(path, sha256)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
     try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return make_session(data, threads, chosen)
     except Exception as error:  # ONNX Runtime raises its own unrelated classes
         reason = str(error).splitlines()[0]
         raise ModelError(f"{path}: not a usable ONNX model ({reason}); reinstall it") from error
+
+
+def make_session(model: bytes, threads: int, chosen: Sequence[str]) -> ort.InferenceSession:
+    """A session of its own from a serialised model.
+
+    Args:
+        model: the ONNX file's bytes.
+        threads: threads inside one operator; 0 lets ONNX Runtime take all cores.
+        chosen: ONNX Runtime's providers, best first.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return ort.InferenceSession(model, options, providers=list(chosen))

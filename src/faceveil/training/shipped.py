@@ -22,6 +22,7 @@ from faceveil.networks.face_resnet import FaceResNet
 from faceveil.networks.gender_cnn import GenderProbability
 from faceveil.networks.input_gradient import LogitAndGradient
 from faceveil.networks.prototypes import mean_faces
+from faceveil.networks.san_inference import SANInference
 from faceveil.protectors.labels import names_of
 from faceveil.training import adaptive, attributes, checkpoint, gender, gender_an, privacynet, san
 from faceveil.training.chosen import BEST
@@ -77,7 +78,8 @@ def ship_san(config: SANConfig, run: Path, target: Path, data: Path) -> Card:
     faces, ones = torch.rand(2, 1, side, side), torch.ones(2)
     theta = torch.eye(2, 3).repeat(2, 1, 1)
     example = {"image": faces, "male": ones, "target": 0 * ones, "theta": theta}
-    export_onnx(model, example, "output", target, half=True)
+    network = SANInference(model) if config.combiner_kernel == 1 else model
+    export_onnx(network, example, "output", target, half=True)
     # The anchor is the start's, see the recipe.
     own = {k: v for k, v in model.state_dict().items() if "anchor" not in k}
     return {

@@ -1,0 +1,95 @@
+"""Which provider is taken, without a GPU: from lists such as ONNX Runtime gives."""
+
+import os
+
+import pytest
+
+from faceveil.errors import OptionError
+from faceveil.runtime import device
+from faceveil.runtime.device import name_of, providers_for, usable_cores, use_device
+from faceveil.runtime.session import WEIGHTS, read_card, session
+
+CPU, CUDA, TENSORRT = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt"))
+PLAIN = ["AzureExecutionProvider", CPU]
+GPU = [TENSORRT, CUDA, CPU]
+
+
+class FakeSession:
+    def __init__(self, *providers):
+        self.get_providers = lambda: list(providers)
+
+
+@pytest.fixture
+def automatic():
+    yield
+    use_device("auto")
+
+
+@pytest.mark.parametrize(
+    ("wish", "available", "taken"),
+    [
+        ("auto", PLAIN, [CPU]),
+        ("auto", GPU, [CUDA, CPU]),
+        ("auto", [TENSORRT, CPU], [TENSORRT, CPU]),
+        ("cuda", GPU, [CUDA, CPU]),
+        ("cpu", GPU, [CPU]),
+    ],
+)
+def test_providers(wish, available, taken):
+    assert providers_for(wish, available) == taken
+
+
+def test_a_gpu_that_is_not_there_is_one_clear_line(automatic, monkeypatch):
+    with pytest.raises(OptionError, match="no provider for it; install onnxruntime-gpu") as error:
+        providers_for("cuda", PLAIN)
+    assert "\n" not in str(error.value)
+    with pytest.raises(OptionError, match="got 'tpu'; expected one of auto, cpu, cuda"):
+        providers_for("tpu", GPU)
+    monkeypatch.setattr(device.ort, "get_available_providers", lambda: PLAIN)
+    use_device("cpu")
+    with pytest.raises(OptionError):
+        use_device("cuda")
+    assert device.providers() == [CPU]  # the refused wish changed nothing
+
+
+def test_sessions_get_what_is_chosen(automatic, monkeypatch):
+    from faceveil.runtime import session as module
+
+    asked = []
+
+    class Recorder(FakeSession):
+        def __init__(self, model, options, providers):
+            super().__init__(*providers)
+            asked.append(providers)
+
+    monkeypatch.setattr(device.ort, "get_available_providers", lambda: GPU)
+    monkeypatch.setattr(module.ort, "InferenceSession", Recorder)
+    card = WEIGHTS / "gender_estimator.json"
+    file, digest = card.with_suffix(".onnx"), read_card(card)["sha256"]
+    module._session.cache_clear()
+    try:
+        use_device("auto")
+        assert name_of(session(file, digest, 3)) == "CUDA"
+        use_device("cpu")
+        assert name_of(session(file, digest, 3)) == "CPU"  # not the one made before
+        assert name_of(session(file, digest, 3)) == "CPU"
+    finally:
+        module._session.cache_clear()
+    assert asked == [[CUDA, CPU], [CPU]]
+
+
+def test_the_name_is_that_of_what_is_used():
+    assert name_of(FakeSession(CUDA, CPU)) == "CUDA"
+    assert name_of(FakeSession(CPU)) == "CPU"  # CUDA's libraries could not be loaded
+    assert name_of(FakeSession("DmlExecutionProvider", CPU)) == "DmlExecutionProvider"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds to cores")
+def test_cores_are_those_that_the_process_may_use():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert usable_cores() == len(before)
