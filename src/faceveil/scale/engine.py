@@ -86,6 +86,8 @@ def run_parts(
 def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
     """Ray, for the block: one on this machine, or the cluster of that address.
 
+    Where this process runs Ray already, that is taken, and goes on afterwards.
+
     Nothing is reported to anybody: usage statistics and the dashboard are off.
 
     Raises:
@@ -93,8 +95,7 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
         FaceVeilError: if it does not start, or the cluster does not answer.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data
@@ -102,6 +103,10 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
         raise MissingExtraError(
             '--engine ray needs Ray, which is absent; expected: pip install "faceveil[scale]"'
         ) from error
+    if ray.is_initialized():
+        yield
+        return
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     own: dict[str, Any] = {
         "num_cpus": workers * threads,
         "include_dashboard": False,
