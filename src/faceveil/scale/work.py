@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -72,7 +73,8 @@ class Bench:
         row = self.manifest.row(part)
         if row is not None:
             return row
-        start, beginning = time.perf_counter(), self.manifest.begin(part)
+        start, busy = time.perf_counter(), time.process_time()
+        beginning = self.manifest.begin(part)
         sizes = {"bytes_in": 0, "bytes_out": 0}
         protect = self._protect(part, beginning, sizes)
         outcomes: list[Outcome] = []
@@ -91,6 +93,8 @@ class Bench:
             "faces": sum(len(o.result.faces) for o in outcomes),
             **sizes,
             "seconds": round(time.perf_counter() - start, 3),
+            "cpu_seconds": round(time.process_time() - busy, 3),
+            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             "begun": beginning.times + 1,
             "host": socket.gethostname(),
             "process": os.getpid(),
