@@ -182,7 +182,11 @@ def test_what_came_before_a_camera_broke_is_kept(portrait, protector, tmp_path):
 
 def test_bad_calls_are_one_line(portrait, protector, tmp_path):
     (tmp_path / "there.mp4").write_bytes(b"mine")
-    for output, message in (("there.mp4", "already there"), ("x.jpg", "expected one of")):
+    for output, message in (
+        ("there.mp4", "already there"),
+        ("x.jpg", "that ends in"),
+        ("x.webm", "that ends in"),
+    ):
         with pytest.raises(OptionError, match=message):
             call(tmp_path / output, SceneCamera(portrait, 2), protector)
     assert (tmp_path / "there.mp4").read_bytes() == b"mine"

@@ -18,6 +18,9 @@ from faceveil.video.cameras import Frame
 from faceveil.video.codec import clip_error, pyav
 from faceveil.video.encoders import container_of, encoder
 
+RECORDINGS = (".mkv", ".mp4", ".m4v", ".mov", ".ts", ".m2ts")
+"""Endings of files that take H.264 with a time for each frame."""
+
 DEFAULT_RATE = 25.0
 _MILLISECONDS = Fraction(1, 1000)
 
@@ -120,13 +123,13 @@ def open_sink(output: str, rate: float, *, overwrite: bool = False) -> Iterator[
         raise OptionError(
             f"--output {path}: already there; choose another, or --existing overwrite"
         )
-    try:
-        kind = container_of(path.suffix)
-    except ClipError as error:
-        raise OptionError(f"--output {path}: {error}, or - for a pipe") from error
+    if path.suffix.lower() not in RECORDINGS:
+        raise OptionError(
+            f"--output {path}: expected a file that ends in {', '.join(RECORDINGS)}, or - for a pipe"
+        )
     av = pyav()
     with placed(path, overwrite=overwrite) as temporary:
-        container = av.open(f"file:{temporary.absolute()}", "w", format=kind)
+        container = av.open(f"file:{temporary.absolute()}", "w", format=container_of(path.suffix))
         try:
             recording = Recording(container)
             yield recording
