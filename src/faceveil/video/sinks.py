@@ -125,7 +125,7 @@ def open_sink(output: str, rate: float, *, overwrite: bool = False) -> Iterator[
         )
     if path.suffix.lower() not in RECORDINGS:
         raise OptionError(
-            f"--output {path}: expected a file that ends in {', '.join(RECORDINGS)}, or - for a pipe"
+            f"--output {path}: expected a file that ends in {', '.join(RECORDINGS)}, or - (a pipe)"
         )
     av = pyav()
     with placed(path, overwrite=overwrite) as temporary:
