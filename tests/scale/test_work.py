@@ -12,8 +12,8 @@ from faceveil.errors import OptionError
 from faceveil.protectors.photo import PhotoOptions
 from faceveil.runtime.batch import BatchOptions, protect_files
 from faceveil.runtime.paths import plan_jobs
+from faceveil.scale.columns import image_column
 from faceveil.scale.manifest import Manifest
-from faceveil.scale.parquet import image_column
 from faceveil.scale.parts import Part
 from faceveil.scale.plan import open_pair, plan
 from faceveil.scale.work import Bench, Task
