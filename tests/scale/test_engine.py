@@ -55,7 +55,7 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(portrait, local, t
 
     def kill():
         while len(rows(output) if output.is_dir() else []) < 3:
-            time.sleep(0.005)
+            time.sleep(0.02)
         killed.append(rows(output)[0]["process"])
         os.kill(killed[0], signal.SIGKILL)
         killed.append(len(rows(output)))

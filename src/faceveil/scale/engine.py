@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -113,18 +114,36 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
         "object_store_memory": STORE_BYTES,
     }
     try:
-        ray.init(
-            address=address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **({} if address else own),
-        )
+        with _silent():
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({} if address else own),
+            )
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         raise FaceVeilError(f"Ray does not start: {_cause(error)}; see --address") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Within the block nothing reaches stderr: Ray's native part tells there how much it logs.
+
+    What goes wrong is raised, not printed.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _cause(error: BaseException) -> str:
