@@ -122,7 +122,10 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
                 **({} if address else own),
             )
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        raise FaceVeilError(f"Ray does not start: {_cause(error)}; see --address") from error
+        first: BaseException = error
+        while first.__cause__ is not None:  # Ray's last error says only that it did not work
+            first = first.__cause__
+        raise FaceVeilError(f"Ray does not start: {_cause(first)}; see --address") from error
     try:
         yield
     finally:
