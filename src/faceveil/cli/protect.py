@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceveil.cli.live import add_arguments as add_live
+from faceveil.cli.scale import add_arguments as add_scale
 from faceveil.errors import OptionError
 
 if TYPE_CHECKING:
@@ -23,9 +25,9 @@ def add_parser(commands: Any) -> None:
         description="Protect the faces in photos and clips. Folders are walked and mirrored. "
         "Exit code 0 only if nothing failed.",
     )
-    p.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder or glob pattern")
+    p.add_argument("inputs", nargs="*", metavar="INPUT", help="file, folder or glob pattern")
     where = p.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the results")
+    where.add_argument("-o", "--output", metavar="DIR", help="folder of the results")
     where.add_argument("--in-place", action="store_true", help="write over the inputs")
     p.add_argument("--method", default="default", help="protector (see: faceveil models)")
     p.add_argument(
@@ -129,6 +131,8 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done as JSON")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    add_scale(p)
+    add_live(p)
     p.set_defaults(run=run)
 
 
@@ -142,6 +146,8 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     import cv2
 
     from faceveil.cli.batches import run_clips, run_photos
+    from faceveil.cli.live import run_live
+    from faceveil.cli.scale import run_scale
     from faceveil.imaging.encode import remove_stale, write_atomic
     from faceveil.runtime.device import usable_cores, use_device
     from faceveil.runtime.paths import is_clip, plan_jobs, shown
@@ -149,7 +155,14 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
 
     options = _options(arguments)
     use_device(arguments.device)
-    jobs = plan_jobs(arguments.inputs, arguments.output, in_place=arguments.in_place)
+    if arguments.camera is not None:
+        return run_live(arguments, options, protector or _load(arguments, options, arguments.jobs))
+    if not arguments.inputs:
+        raise OptionError("no INPUT; expected files, folders or glob patterns, or --camera")
+    if arguments.engine == "ray":
+        return run_scale(arguments, options)
+    output = None if arguments.output is None else Path(arguments.output)
+    jobs = plan_jobs(arguments.inputs, output, in_place=arguments.in_place)
     if not jobs:
         raise OptionError(
             f"{shown(' '.join(arguments.inputs))}: no photos there; expected JPEG, PNG, WebP, BMP "
@@ -215,17 +228,21 @@ def _key(path: Path | None) -> bytes:
     return key
 
 
+def method_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of :func:`faceveil.load_protector` that the command line states."""
+    hide = arguments.hide
+    return {
+        "name": arguments.method,
+        "stages": arguments.stages,
+        "combine": arguments.combine,
+        "hide": None if hide is None else tuple(hide.split(",")),
+        "seed": arguments.seed,
+    }
+
+
 def _load(arguments: argparse.Namespace, options: BatchOptions, threads: int) -> Protector:
     from faceveil import load_protector
 
-    hide = arguments.hide
-    protector = load_protector(
-        arguments.method,
-        threads=threads,
-        stages=arguments.stages,
-        combine=arguments.combine,
-        hide=None if hide is None else tuple(hide.split(",")),
-        seed=arguments.seed,
-    )
+    protector = load_protector(**method_of(arguments), threads=threads)
     options.photo.wish(protector.crop_protector)  # a wish that cannot be granted, before any photo
     return protector

@@ -182,12 +182,27 @@ def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> File
     if is_done(job, options):
         return skipped(job)
     photo = load_photo(job.source, max_pixels=options.max_pixels)
+    result, encoded = protect_encoded(job, photo, protector, options)
+    if encoded is not None:
+        write_atomic(encoded, job.target, overwrite=options.replaces)
+    return result
+
+
+def protect_encoded(
+    job: Job, photo: Photo, protector: PhotoProtector, options: BatchOptions
+) -> tuple[FileResult, bytes | None]:
+    """Protect a decoded photo, and encode it in its own format.
+
+    Returns:
+        What became of it, and the bytes to write; None where nothing is to be written.
+
+    Raises:
+        FaceVeilError: if it fails, or shows nobody and that is to be a failure.
+    """
     done, faces = protector.protect_loaded(photo, options.of(job.source))
     result = FileResult(job.source, job.target, "protected", faces=faces)
     if not faces:
         result = without_face(job, options)
         if options.on_no_face == "skip":
-            return result
-    encoded = encode_photo(done, keep_metadata=options.keep_metadata)
-    write_atomic(encoded, job.target, overwrite=options.replaces)
-    return result
+            return result, None
+    return result, encode_photo(done, keep_metadata=options.keep_metadata)

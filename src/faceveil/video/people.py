@@ -58,13 +58,14 @@ class Person:
 class Decider:
     """Collects each person's first sights, and decides.
 
-    At most ``FIRST_FRAMES`` crops of each person who is still there are in memory.
+    At most ``sights`` crops of each person who is still there are in memory.
     """
 
     protector: CropProtector
     estimator: GenderEstimator
     options: PhotoOptions
     people: dict[int, Person] = field(default_factory=dict)
+    sights: int = FIRST_FRAMES
     _waiting: dict[int, list[tuple[Uint8Array, Float64Array]]] = field(default_factory=dict)
 
     def see(self, number: int, rgb: Uint8Array, face: Face) -> None:
@@ -74,7 +75,7 @@ class Decider:
         matrix = canonical_from_landmarks(face.landmarks)
         crops = self._waiting.setdefault(number, [])
         crops.append((extract_crop(rgb, matrix), transform(matrix, face.landmarks)))
-        if len(crops) == FIRST_FRAMES:
+        if len(crops) == self.sights:
             self.decide(number)
 
     def forget(self, live: set[int]) -> None:

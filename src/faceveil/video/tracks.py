@@ -102,12 +102,14 @@ class Tracker:
     Attributes:
         tracks: all people so far, in order of appearance.
         live: those who may still be seen again.
+        count: of all people so far.
         times: seconds of each frame.
     """
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
         self.live: list[Track] = []
+        self.count = 0
         self.cuts = Cuts()
         self.times = array("d")
 
@@ -142,10 +144,24 @@ class Tracker:
         return [(owner[column], face) for column, face in enumerate(faces)]
 
     def _new(self, index: int, face: Face, look: Float32Array) -> Track:
-        track = Track(len(self.tracks), index, self.cuts.last, face, look)
+        track = Track(self.count, index, self.cuts.last, face, look)
+        self.count += 1
         self.tracks.append(track)
         self.live.append(track)
         return track
+
+    def forget(self, keep: int) -> None:
+        """Let go what a stream without an end needs no more.
+
+        Args:
+            keep: newest sights of each live person that stay, at least 1.
+        """
+        live = {track.number for track in self.live}
+        self.tracks = [t for t in self.tracks if t.number in live]
+        for track in self.tracks:
+            extra = max(len(track) - keep, 0)
+            track.start += extra
+            del track.rows[: extra * _ROW]
 
     def time_of(self, start: int, end: int) -> Float64Array:
         """Seconds of the frames from ``start`` to before ``end``."""

@@ -1,0 +1,164 @@
+"""``faceveil protect --engine ray``: folders and shards over many processes and machines."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceveil.errors import OptionError
+
+if TYPE_CHECKING:
+    from faceveil.runtime.batch import BatchOptions
+    from faceveil.scale.work import Task
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the engine."""
+    p = parser.add_argument_group("many machines (docs/scale.md)")
+    p.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: INPUT is one folder of photos, Parquet or WebDataset shards, on a disk or at an "
+        "address such as s3://bucket/photos",
+    )
+    p.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="ray: processes (default: one per core)"
+    )
+    p.add_argument(
+        "--address", metavar="HOST:PORT", help="ray: a running cluster (default: this machine)"
+    )
+    p.add_argument("--image-column", metavar="NAME", help="ray: the images' column in Parquet")
+    p.add_argument(
+        "--part-size",
+        type=int,
+        default=256,
+        metavar="N",
+        help="ray: photos or rows that are counted as done together (default: 256)",
+    )
+    p.add_argument(
+        "--face-columns",
+        action="store_true",
+        help="ray: write what was found and done to each face; it tells the gender that is hidden",
+    )
+    p.add_argument(
+        "--retry-failed", action="store_true", help="ray: do parts again in which something failed"
+    )
+
+
+def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
+    """Protect with Ray; returns 0 if nothing failed, 1 otherwise."""
+    from tqdm import tqdm
+
+    from faceveil import load_protector
+    from faceveil.imaging.encode import write_atomic
+    from faceveil.scale.engine import cluster, run_parts
+    from faceveil.scale.manifest import FOLDER, Manifest
+    from faceveil.scale.plan import open_pair, plan
+
+    _check(arguments)
+    start = time.perf_counter()
+    source, output, name = open_pair(arguments.inputs[0], arguments.output)
+    parts = plan(source, output, name, arguments.part_size, arguments.image_column)
+    if options.persons == "folder" and parts[0].layout != "folder":
+        raise OptionError("--persons folder: for folders of photos; leave it out for shards")
+    task = _task(arguments, options, source.location, output.location)
+    method = load_protector(**task.method, threads=1)  # wrong options are told before a cluster starts
+    options.photo.wish(method.crop_protector)
+    manifest = Manifest(output)
+    if arguments.existing == "overwrite":
+        manifest.clear()
+    manifest.open_job(_settings(arguments, task))
+    done = manifest.done()
+    if arguments.retry_failed:
+        again = [i for i, row in done.items() if row["counts"]["failed"]]
+        manifest.undo(again)
+        done = {i: row for i, row in done.items() if i not in again}
+    rows = [done[part.id] for part in parts if part.id in done]
+    todo = [part for part in parts if part.id not in done]
+    threads = arguments.jobs or 1
+    workers = arguments.workers or max(1, (os.cpu_count() or 1) // threads)
+    if todo:
+        quiet = True if arguments.quiet else None
+        with (
+            cluster(arguments.address, min(workers, len(todo)), threads),
+            tqdm(total=len(parts), initial=len(rows), unit="part", disable=quiet) as bar,
+        ):
+            for row in run_parts(todo, task, workers, threads):
+                rows.append(row)
+                bar.update()
+    totals = _totals(rows)
+    if arguments.report is not None:
+        report = {"settings": _settings(arguments, task), **totals, "rows": rows}
+        text = json.dumps(report, indent=1) + "\n"
+        write_atomic(text.encode(), arguments.report, overwrite=True)
+    failures = totals["counts"]["failed"]
+    if failures:
+        where = f"{output.location}/{FOLDER}/failed"
+        print(f"{failures} failed; which and why: {where} (Parquet)", file=sys.stderr)
+    if not arguments.quiet:
+        _summary(totals, len(parts) - len(todo), time.perf_counter() - start)
+    return 1 if failures else 0
+
+
+def _check(a: argparse.Namespace) -> None:
+    if a.in_place:
+        raise OptionError("--in-place: not with --engine ray; state --output")
+    if len(a.inputs) != 1:
+        raise OptionError(f"--engine ray: got {len(a.inputs)} inputs; expected one folder or shard")
+    for name, least in (("workers", 0), ("part_size", 1)):
+        if getattr(a, name) < least:
+            option = "--" + name.replace("_", "-")
+            raise OptionError(f"{option}: got {getattr(a, name)}; expected {least} or more")
+
+
+def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str) -> Task:
+    from faceveil.cli.protect import method_of
+    from faceveil.scale.work import Task
+
+    return Task(source, output, options, method_of(a), a.image_column, a.face_columns)
+
+
+def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
+    """All that decides the results; of a key only a digest, which tells keys apart."""
+    from faceveil import __version__
+
+    options, photo = task.options, task.options.photo
+    key = hashlib.blake2b(photo.key, digest_size=8, person=b"faceveil-job")
+    values: dict[str, Any] = {
+        "faceveil": __version__,
+        "input": task.source,
+        **{k: list(v) if isinstance(v, tuple) else v for k, v in task.method.items()},
+        **{k: getattr(photo, k) for k in ("faces", "gender", "target", "strength", "aligned")},
+        **{k: getattr(options, k) for k in ("on_no_face", "keep_metadata", "max_pixels")},
+        "persons": options.persons,
+        "key": key.hexdigest() if photo.key else None,
+        "part_size": a.part_size,
+        "image_column": task.column,
+        "face_columns": task.faces,
+    }
+    return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+
+
+def _totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    kinds = ("protected", "no_face", "skipped", "failed")
+    totals: dict[str, Any] = {"counts": {k: sum(r["counts"][k] for r in rows) for k in kinds}}
+    for name in ("faces", "bytes_in", "bytes_out"):
+        totals[name] = sum(row[name] for row in rows)
+    return totals
+
+
+def _summary(totals: dict[str, Any], before: int, seconds: float) -> None:
+    from faceveil.runtime.report import LABELS
+
+    counts = totals["counts"]
+    parts = ", ".join(f"{counts[status]} {label}" for status, label in LABELS.items())
+    earlier = f" ({before} parts were done before)" if before else ""
+    line = f"{sum(counts.values())} records: {parts}; {totals['faces']} faces; {seconds:.1f} s"
+    print(line + earlier, file=sys.stderr)

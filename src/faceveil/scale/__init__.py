@@ -1,0 +1,1 @@
+"""Many machines: folders, Parquet and WebDataset, protected by Ray Data (extra ``scale``)."""

@@ -1,0 +1,149 @@
+"""Frames of a stream, protected one by one as they come: nothing is known of what follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from faceveil.errors import OptionError
+from faceveil.imaging.crop import extract_crop
+from faceveil.imaging.detect import face_numbers
+from faceveil.imaging.geometry import canonical_from_landmarks, transform
+from faceveil.imaging.paste import apply_patches, crop_patch
+from faceveil.imaging.photo import from_rgb
+from faceveil.protectors.base import CropProtector
+from faceveil.protectors.change import change_of
+from faceveil.protectors.obscure import BlackBox
+from faceveil.protectors.photo import PhotoOptions
+from faceveil.types import Face, Float32Array, Uint8Array
+from faceveil.video.association import iou
+from faceveil.video.blend import REACH, Look, blend
+from faceveil.video.clip import ClipProtector
+from faceveil.video.people import Decider
+from faceveil.video.plan import HIDDEN
+from faceveil.video.smooth import OneEuro
+from faceveil.video.tracks import Tracker
+
+SIGHTS = 5
+"""Sights of a person before gender and target are decided; until then the face is black, so that
+no frame shows it as it is."""
+
+_KEEP = 10
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is kept of a person: where, and the newest changes."""
+
+    filter: OneEuro = field(default_factory=OneEuro)
+    landmarks: Float32Array = field(default_factory=lambda: np.zeros((5, 2), np.float32))
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    seen: int = -1
+    looks: dict[int, Look] = field(default_factory=dict)
+
+
+class Live:
+    """Protects a stream.
+
+    Memory does not grow with its length, but for 8 bytes a frame. Who is missed for up to 0.8 s is
+    protected where they were last seen.
+
+    Args:
+        protector: method, estimator and detector.
+        options: what to do; ``faces`` numbers count people in order of appearance.
+
+    Raises:
+        OptionError: if an option is not for streams.
+    """
+
+    def __init__(self, protector: ClipProtector, options: PhotoOptions) -> None:
+        if options.aligned:
+            raise OptionError("aligned: not for streams; leave it out")
+        self._numbers = face_numbers(options.faces)
+        self._detector, self._options = protector.detector, options
+        sights = 1 if options.gender else SIGHTS
+        self._decider = Decider(
+            protector.crop_protector, protector.estimator, options, sights=sights
+        )
+        self._tracker = Tracker()
+        self._known: dict[int, _Known] = {}
+
+    @property
+    def people(self) -> int:
+        """How many have been seen so far."""
+        return self._tracker.count
+
+    def __call__(self, rgb: Uint8Array, seconds: float) -> Uint8Array:
+        """Protect the next frame.
+
+        Args:
+            rgb: (H, W, 3) upright; it is not changed itself.
+            seconds: its time, after the last one's.
+
+        Returns:
+            (H, W, 3), equal outside of faces.
+        """
+        index = len(self._tracker.times)
+        for track, face in self._tracker.add(seconds, rgb, self._detector.detect(rgb)):
+            self._see(track.number, index, rgb, face, seconds)
+        self._forget()
+        chosen = self._chosen(index)
+        if not chosen:
+            return rgb
+        patches = []
+        for number in chosen:
+            matrix = canonical_from_landmarks(self._known[number].landmarks)
+            change = self._change(number, index, rgb)
+            patches.append(crop_patch(change, matrix, rgb.shape))
+        return np.asarray(apply_patches(from_rgb(rgb), patches).pixels, np.uint8)
+
+    def _see(self, number: int, index: int, rgb: Uint8Array, face: Face, seconds: float) -> None:
+        known = self._known.setdefault(number, _Known())
+        points = known.filter(face.landmarks.astype(np.float64), seconds)
+        known.landmarks, known.box, known.seen = points.astype(np.float32), face.box, index
+        self._decider.see(number, rgb, face)
+
+    def _forget(self) -> None:
+        live = {track.number for track in self._tracker.live}
+        self._decider.forget(live)
+        self._tracker.forget(_KEEP)
+        for gone in [n for n in self._known if n not in live]:
+            del self._known[gone]
+        for gone in [n for n in self._decider.people if n not in live]:
+            del self._decider.people[gone]
+
+    def _chosen(self, index: int) -> list[int]:
+        """Whom to protect: those whom the user wants, unless they are behind somebody."""
+        seen = [k.box for k in self._known.values() if k.seen == index]
+        here = [
+            n
+            for n, k in self._known.items()
+            if k.seen == index or not any(iou(k.box, box) > HIDDEN for box in seen)
+        ]
+        if self._options.faces == "largest" and here:
+            return [max(here, key=lambda n: _area(self._known[n].box))]
+        if self._options.faces == "all":
+            return here
+        return [n for n in here if n in self._numbers]
+
+    def _change(self, number: int, index: int, rgb: Uint8Array) -> Float32Array:
+        known, person = self._known[number], self._decider.people.get(number)
+        matrix = canonical_from_landmarks(known.landmarks)
+        crop, points = extract_crop(rgb, matrix), transform(matrix, known.landmarks)
+        method: CropProtector = BlackBox() if person is None else person.method
+        male = np.array([0.0 if person is None else person.male], np.float32)
+        target = np.array([0.5 if person is None else person.target], np.float32)
+        change = change_of(method, crop[None], male, target, points[None])[0]
+        if person is None:
+            return np.asarray(change, np.float32)
+        if not getattr(method, "steady", False):
+            known.looks[index] = Look.of(crop, change)
+            for old in [i for i in known.looks if i < index - REACH]:
+                del known.looks[old]
+            change = blend(known.looks, index)
+        return np.asarray(change * np.float32(self._options.strength), np.float32)
+
+
+def _area(box: tuple[float, float, float, float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

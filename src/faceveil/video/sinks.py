@@ -1,0 +1,153 @@
+"""Where live frames go: a file, or a pipe as YUV4MPEG2, which FFmpeg reads."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import cv2
+
+from faceveil.errors import ClipError, OptionError
+from faceveil.imaging.encode import placed
+from faceveil.types import Uint8Array
+from faceveil.video.cameras import Frame
+from faceveil.video.codec import clip_error, pyav
+from faceveil.video.encoders import container_of, encoder
+
+RECORDINGS = (".mkv", ".mp4", ".m4v", ".mov", ".ts", ".m2ts")
+"""Endings of files that take H.264 with a time for each frame."""
+
+DEFAULT_RATE = 25.0
+_MILLISECONDS = Fraction(1, 1000)
+
+
+class Sink(Protocol):
+    """Takes frames one after another."""
+
+    def add(self, frame: Frame) -> None:
+        """Take the next one."""
+        ...
+
+
+class Pipe:
+    """YUV4MPEG2: a header, then each frame's planes. It has no times: who reads takes its clock.
+
+    Args:
+        file: where to write.
+        rate: frames a second that the header states.
+    """
+
+    def __init__(self, file: BinaryIO, rate: float) -> None:
+        self._file = file
+        self._rate = Fraction(rate or DEFAULT_RATE).limit_denominator(1001)
+        self._size: tuple[int, int] | None = None
+
+    def add(self, frame: Frame) -> None:
+        """Write a frame, and hand it over at once."""
+        rgb = _even(frame.rgb)
+        height, width = rgb.shape[:2]
+        if self._size is None:
+            self._size = width, height
+            rate = f"{self._rate.numerator}:{self._rate.denominator}"
+            head = f"YUV4MPEG2 W{width} H{height} F{rate} Ip A1:1 C420jpeg XCOLORRANGE=LIMITED\n"
+            self._file.write(head.encode())
+        _same_size(self._size, (width, height))
+        self._file.write(b"FRAME\n")
+        self._file.write(cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420).tobytes())
+        self._file.flush()
+
+
+class Recording:
+    """H.264 in a container, each frame at the time at which it came.
+
+    Args:
+        container: PyAV's output container.
+    """
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+        self._name, options = encoder("h264", container)
+        self._options = {**options, "crf": "20", "preset": "veryfast"}
+        self._stream: Any = None
+        self._last = -1
+        self._size = (0, 0)
+
+    def add(self, frame: Frame) -> None:
+        """Encode a frame."""
+        rgb = _even(frame.rgb)
+        height, width = rgb.shape[:2]
+        if self._stream is None:
+            self._size = width, height
+            rate = Fraction(30)  # a hint: the frames' times count
+            self._stream = self._container.add_stream(self._name, rate=rate, options=self._options)
+            self._stream.width, self._stream.height = width, height
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.codec_context.time_base = _MILLISECONDS
+            self._stream.codec_context.max_b_frames = 0
+        _same_size(self._size, (width, height))
+        new = pyav().VideoFrame.from_ndarray(rgb, format="rgb24")
+        self._last = max(round(frame.seconds * 1000), self._last + 1)
+        new.pts, new.time_base = self._last, _MILLISECONDS
+        self._container.mux(self._stream.encode(new))
+
+    def finish(self) -> None:
+        """Encode what is left, and end the file."""
+        if self._stream is not None:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+
+@contextlib.contextmanager
+def open_sink(output: str, rate: float, *, overwrite: bool = False) -> Iterator[Sink]:
+    """A place for frames, whole when the block is done.
+
+    Args:
+        output: a file, or ``-`` for standard output.
+        rate: frames a second to be stated where there are no times.
+        overwrite: replace a file that is already there.
+
+    Raises:
+        OptionError: if the file is already there, or its ending is unknown.
+        ClipError: if it cannot be encoded.
+        OutputError: if it cannot be written.
+    """
+    if output == "-":
+        yield Pipe(sys.stdout.buffer, rate)
+        return
+    path = Path(output)
+    if path.exists() and not overwrite:
+        raise OptionError(
+            f"--output {path}: already there; choose another, or --existing overwrite"
+        )
+    if path.suffix.lower() not in RECORDINGS:
+        raise OptionError(
+            f"--output {path}: expected a file that ends in {', '.join(RECORDINGS)}, or - (a pipe)"
+        )
+    av = pyav()
+    with placed(path, overwrite=overwrite) as temporary:
+        container = av.open(f"file:{temporary.absolute()}", "w", format=container_of(path.suffix))
+        try:
+            recording = Recording(container)
+            yield recording
+            recording.finish()
+        except av.error.FFmpegError as error:
+            raise clip_error(error, f"{path}: cannot be written") from error
+        finally:
+            with contextlib.suppress(av.error.FFmpegError):
+                container.close()
+
+
+def _even(rgb: Uint8Array) -> Uint8Array:
+    """Without the last column or row of an odd number: chroma is shared by two by two pixels."""
+    height, width = rgb.shape[:2]
+    return rgb[: height // 2 * 2, : width // 2 * 2]
+
+
+def _same_size(before: tuple[int, int], now: tuple[int, int]) -> None:
+    if before != now:
+        was, is_now = (f"{w} x {h}" for w, h in (before, now))
+        raise ClipError(f"frames changed from {was} to {is_now} pixels; start it again")
