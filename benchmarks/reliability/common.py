@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from benchmarks.reliability.pictures import portrait
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results"

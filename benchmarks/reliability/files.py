@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
 from benchmarks.reliability.common import FACEVEIL, bad_message, digests, memory_mb, report, run
 from benchmarks.reliability.mutants import Mutant, mutants
 from benchmarks.reliability.server import send, serving

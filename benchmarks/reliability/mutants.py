@@ -10,9 +10,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from PIL import Image
-
 from benchmarks.reliability.pictures import encoded, portrait, whole_pictures
+from PIL import Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".JPG")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -155,7 +154,9 @@ def _chunks(rng: random.Random, base: str, data: bytes) -> bytes:
         text = b"Comment\0\0" + zlib.compress(bytes(rng.choice((10**5, 3 * 10**7))))
         parts[1:1] = [chunk(b"zTXt", text)] * rng.choice((1, 40))
     elif how == 6:
-        parts.insert(1, chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(rng.choice((99, 3 * 10**7))))))
+        parts.insert(
+            1, chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(rng.choice((99, 3 * 10**7)))))
+        )
     elif how == 7:
         odd = (b"tRNS", b"PLTE", b"acTL", b"fcTL", b"fdAT", b"eXIf", b"pHYs", b"gAMA", b"sBIT")
         parts.insert(1, chunk(rng.choice(odd), rng.randbytes(rng.choice((0, 1, 5, 26, 900)))))
@@ -230,11 +231,15 @@ def _shape(rng: random.Random, base: str, data: bytes) -> bytes:
         return encoded(Image.new("1", (side, side)), "PNG")
     if how == 6:
         row = b"\0" * (1 + 3 * 40000)
-        return PNG + ihdr(40000, 40000) + chunk(b"IDAT", zlib.compress(row * 20)) + chunk(b"IEND", b"")
+        return (
+            PNG + ihdr(40000, 40000) + chunk(b"IDAT", zlib.compress(row * 20)) + chunk(b"IEND", b"")
+        )
     if how == 7:  # more data than the header has room for
         body = zlib.compress(bytes(20_000_000))
         return PNG + ihdr(4, 4) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-    return PNG + ihdr(rng.choice((0, 5)), 0) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        PNG + ihdr(rng.choice((0, 5)), 0) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
 
 
 def _many(rng: random.Random, base: str, data: bytes) -> bytes:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
-
 from benchmarks.reliability.common import FACEVEIL, quiet
 
 

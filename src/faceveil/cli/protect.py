@@ -136,7 +136,9 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     from faceveil.imaging.encode import remove_stale, write_atomic
     from faceveil.runtime.paths import is_clip, plan_jobs, shown
     from faceveil.runtime.report import counts, summary, to_json
+    from faceveil.runtime.room import hand_back_large_blocks
 
+    hand_back_large_blocks()
     options = _options(arguments)
     jobs = plan_jobs(arguments.inputs, arguments.output, in_place=arguments.in_place)
     if not jobs:

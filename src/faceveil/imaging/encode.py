@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from faceveil.errors import OutputError
-from faceveil.imaging.photo import Photo
+from faceveil.imaging.photo import Photo, swap_red_blue
 
 _LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits"}
 _XMP_TAG = 700
@@ -176,11 +176,9 @@ def _as_image(photo: Photo) -> Image.Image:
 
 
 def _encode_deep(photo: Photo) -> bytes:
-    pixels = photo.pixels
-    if photo.mode == "RGB":
-        pixels = pixels[..., ::-1]
-    elif photo.mode == "RGBA":
-        pixels = pixels[..., [2, 1, 0, 3]]
+    pixels = np.asarray(photo.pixels, np.uint16)
+    if photo.mode in ("RGB", "RGBA"):
+        pixels = swap_red_blue(pixels.copy())
     done, data = cv2.imencode(f".{photo.format.lower()}", np.ascontiguousarray(pixels))
     if not done:
         raise OutputError(f"cannot encode 16-bit {photo.format}; convert the photo to 8 bits")

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from faceveil.errors import FaceVeilError, NoFaceError
-from faceveil.imaging.decode import MAX_PIXELS, load_photo
+from faceveil.imaging.decode import MAX_PIXELS, decode_photo, read_photo
 from faceveil.imaging.encode import encode_photo, write_atomic
 from faceveil.imaging.photo import Photo
 from faceveil.protectors.photo import PhotoOptions
 from faceveil.runtime.paths import Job
+from faceveil.runtime.room import room_for
 from faceveil.types import ProtectedFace
 
 Status = Literal["protected", "no_face", "skipped", "failed"]
@@ -102,7 +103,7 @@ def protect_files(
 ) -> Iterator[FileResult]:
     """Protect files, and yield what became of each in order.
 
-    At most two photos per worker are in memory, however many there are.
+    At most one photo per worker is in memory, and of large ones fewer (:mod:`.room`).
 
     Args:
         jobs: what is to be done.
@@ -181,13 +182,22 @@ def without_face(job: Job, options: BatchOptions) -> FileResult:
 def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> FileResult:
     if is_done(job, options):
         return skipped(job)
-    photo = load_photo(job.source, max_pixels=options.max_pixels)
+    data = read_photo(job.source)
+    with room_for(data, max_pixels=options.max_pixels):
+        return _protect_data(data, job, protector, options)
+
+
+def _protect_data(
+    data: bytes, job: Job, protector: PhotoProtector, options: BatchOptions
+) -> FileResult:
+    photo = decode_photo(data, max_pixels=options.max_pixels)
     done, faces = protector.protect_loaded(photo, options.of(job.source))
     result = FileResult(job.source, job.target, "protected", faces=faces)
     if not faces:
         result = without_face(job, options)
         if options.on_no_face == "skip":
             return result
+    del photo  # large ones need the memory for the encoder
     encoded = encode_photo(done, keep_metadata=options.keep_metadata)
     write_atomic(encoded, job.target, overwrite=options.replaces)
     return result
