@@ -24,17 +24,27 @@ def run(directory, stop_at=None, steps=20):
         loss = (net(x) - x.sum(1, keepdim=True)).square().mean()
         return loss, {"loss": float(loss.detach())}
 
-    loop.run(step, {"net": net}, optimizer, directory, steps=steps, peak=1e-2, seed=7, save_every=5)
-    return net.state_dict()
+    means = loop.run(
+        step, {"net": net}, optimizer, directory, steps=steps, peak=1e-2, seed=7, save_every=5
+    )
+    return net.state_dict(), means
 
 
 @pytest.mark.parametrize("stop_at", [1, 5, 13, 19])
 def test_resumed_is_bit_identical(tmp_path, stop_at):
-    straight = run(tmp_path / "a")
+    straight, means = run(tmp_path / "a")
     with pytest.raises(StopError):
         run(tmp_path / "b", stop_at)
-    resumed = run(tmp_path / "b")
+    resumed, resumed_means = run(tmp_path / "b")
     assert all(torch.equal(straight[k], resumed[k]) for k in straight)
+    assert resumed_means == means  # to the last bit, since they are what is measured
+
+
+def test_a_finished_run_says_again_what_it_measured(tmp_path):
+    _, means = run(tmp_path)
+    assert means["loss"] > 0
+    _, again = run(tmp_path)
+    assert again == means
 
 
 def test_schedule_rises_and_falls():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -14,14 +16,21 @@ from torch.optim import Optimizer
 from faceveil.errors import ModelError
 
 
-def save(path: Path, step: int, modules: dict[str, nn.Module], optimizer: Optimizer) -> None:
-    """Write a checkpoint under a temporary name and rename it.
+def save(
+    path: Path,
+    step: int,
+    modules: dict[str, nn.Module],
+    optimizer: Optimizer,
+    means: Mapping[str, float] | None = None,
+) -> None:
+    """Write a checkpoint under a temporary name, to the disk, and rename it.
 
     Args:
         path: the ``.safetensors`` file.
         step: how many steps have been taken.
         modules: networks by name.
         optimizer: the optimiser whose state (moments, step counts) is kept.
+        means: running means of what is logged.
     """
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
@@ -34,8 +43,10 @@ def save(path: Path, step: int, modules: dict[str, nn.Module], optimizer: Optimi
     save_file(
         {k: v.detach().cpu().clone() for k, v in tensors.items()},
         temporary,
-        metadata={"step": str(step)},
+        metadata={"step": str(step), "means": json.dumps(dict(means or {}))},
     )
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
     os.replace(temporary, path)
 
 
@@ -76,3 +87,10 @@ def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer | None 
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     return step
+
+
+def means_of(path: Path) -> dict[str, float]:
+    """The running means that a checkpoint holds; none where it is of an earlier version."""
+    with safe_open(path, framework="pt") as file:
+        means: dict[str, float] = json.loads((file.metadata() or {}).get("means", "{}"))
+    return means
