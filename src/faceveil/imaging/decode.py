@@ -42,6 +42,10 @@ def load_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
 def read_photo(path: Path) -> bytes:
     """The bytes of a file; see :func:`load_photo` for what is raised."""
     try:
+        if not path.is_file() and path.exists() and not path.is_dir():
+            raise PhotoError(
+                "a pipe or device, which may have no end; expected a file; save it first"
+            )
         return path.read_bytes()
     except FileNotFoundError as error:
         kind = "a link to a file that is gone" if path.is_symlink() else "no such file"

@@ -13,6 +13,7 @@ from faceveil.errors import PhotoError
 from faceveil.types import Uint8Array
 
 Mode = Literal["L", "LA", "RGB", "RGBA", "CMYK"]
+_STRIPE = 1_000_000  # pixels
 CHANNELS: dict[str, int] = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
 
 
@@ -84,6 +85,6 @@ def _stripe_as_rgb(pixels: NDArray[Any], mode: Mode) -> NDArray[np.uint8]:
 
 def _stripes(height: int, width: int) -> Iterator[slice]:
     """Rows to work on at a time: what lies between is small beside the photo itself."""
-    step = max(1, 1_000_000 // max(width, 1))
+    step = max(1, _STRIPE // max(width, 1))
     for start in range(0, height, step):
         yield slice(start, start + step)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from faceveil.errors import FaceVeilError, NoFaceError
+from faceveil.errors import ExistingOutputError, FaceVeilError, NoFaceError
 from faceveil.imaging.decode import MAX_PIXELS, decode_photo, read_photo
 from faceveil.imaging.encode import encode_photo, write_atomic
 from faceveil.imaging.photo import Photo
@@ -127,7 +127,9 @@ def protect_files(
 
 def protect_file(job: Job, protector: PhotoProtector, options: BatchOptions) -> FileResult:
     """Protect one file. Never raises for a bad file: the result says what was wrong."""
-    return guarded(job, lambda: _protect(job, protector, options))
+    return guarded(
+        job, lambda: unless_placed(job, options, lambda: _protect(job, protector, options))
+    )
 
 
 def guarded(job: Job, work: Callable[[], FileResult]) -> FileResult:
@@ -145,6 +147,20 @@ def guarded(job: Job, work: Callable[[], FileResult]) -> FileResult:
         message = f"unexpected {reason}; please report it"
         done = FileResult(job.source, job.target, "failed", message)
     return replace(done, seconds=time.perf_counter() - start)
+
+
+def unless_placed(job: Job, options: BatchOptions, work: Callable[[], FileResult]) -> FileResult:
+    """The work's result; ``skipped`` where another run writes the output in the meantime.
+
+    Raises:
+        FaceVeilError: as the work does.
+    """
+    try:
+        return work()
+    except ExistingOutputError:
+        if options.existing == "skip":
+            return skipped(job)
+        raise
 
 
 def is_done(job: Job, options: BatchOptions) -> bool:
