@@ -34,7 +34,7 @@ def serving(*options: str) -> Iterator[Server]:
             line = child.stdout.readline()
             if "http" not in line:
                 raise RuntimeError(f"the server did not start: {line!r}")
-            yield Server(line.split()[1].rstrip("/"), child.pid, log.name)
+            yield Server(line.split()[1].partition("#")[0].rstrip("/"), child.pid, log.name)
             if child.poll() is not None:
                 raise RuntimeError(f"the server ended by itself with {child.returncode}")
         finally:
