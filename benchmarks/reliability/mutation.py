@@ -1,6 +1,6 @@
 """Mutation testing of ``imaging/`` and ``evaluation/metrics/`` with mutmut.
 
-``python -m benchmarks.reliability.mutation [--minutes 40] [--sample 0] [--seed 0]``
+``python -m benchmarks.reliability.mutation [--minutes 40] [--sample 0] [--seed 0] [--again JSON]``
 
 Works on a copy of the sources. Lines of error messages and docstrings are not mutated; of all
 other mutants a seeded sample is tried where ``--sample`` is given, until the time is over.
@@ -37,7 +37,7 @@ CONFIG = """
 [tool.mutmut]
 source_paths = ["src"]
 only_mutate = ["src/faceveil/imaging/*.py", "src/faceveil/evaluation/metrics/*.py"]
-also_copy = ["pyproject.toml"]
+also_copy = ["pyproject.toml", "benchmarks"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:warnings", "--hypothesis-seed=0"]
 pytest_add_cli_args_test_selection = {tests}
 track_dependencies = false
@@ -108,8 +108,15 @@ class _Wordless(ast.NodeTransformer):
         return node
 
 
-def measure(minutes: float, sample: int, seed: int) -> dict[str, Any]:
-    """Make the mutants, try a sample of those that matter, and say which ones no test kills."""
+def measure(minutes: float, sample: int, seed: int, again: list[str]) -> dict[str, Any]:
+    """Make the mutants, try a sample of those that matter, and say which ones no test kills.
+
+    Args:
+        minutes: in all.
+        sample: how many; all where 0.
+        seed: decides the sample.
+        again: short names of mutants to try in place of a sample.
+    """
     until = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "repo"
@@ -118,7 +125,9 @@ def measure(minutes: float, sample: int, seed: int) -> dict[str, Any]:
         mutmut(folder, [FIRST], 600)
         meaning = sources(folder)
         names = sorted(meaning)
-        if sample:
+        if again:
+            names = [name for name in names if short(name) in again]
+        elif sample:
             names = sorted(random.Random(seed).sample(names, min(sample, len(names))))
         mutmut(folder, names, until - time.monotonic())
         codes = verdicts(folder)
@@ -145,8 +154,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", type=Path, metavar="JSON", help="try its survivors only")
     a = parser.parse_args()
-    report("mutation", {"seed": a.seed, **measure(a.minutes, a.sample, a.seed)})
+    before = json.loads(a.again.read_text())["surviving"] if a.again else {}
+    found = measure(a.minutes, a.sample, a.seed, list(before))
+    name = "mutation-again" if a.again else "mutation"
+    report(name, {"seed": a.seed, "tried_before": len(before), **found})
 
 
 if __name__ == "__main__":

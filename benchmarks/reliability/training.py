@@ -5,21 +5,25 @@ extra ``train``.
 
 A small SAN (128 px, batches of 4, a matcher of random weights) on pictures made here, a checkpoint
 after every fifth step. Half of the kills come between two steps, half some milliseconds into one.
+Each run is a process of its own, forked from one that has loaded torch already.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
+import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from shutil import copytree, rmtree
 from typing import Any
 
 import cv2
 import numpy as np
-from benchmarks.reliability.common import digests, report, run
+from benchmarks.reliability.common import digests, quiet, report, run
 
 MATCHER = """
 import sys
@@ -28,30 +32,61 @@ from tests.networks.test_onnx_graph import small_graph
 small_graph(Path(sys.argv[1]), side=112)
 """
 CHILD = """
-import os, signal, sys, threading, time
+import json, os, signal, sys, threading, time
 from pathlib import Path
-from faceveil.training import loop
-recipe, folder, at, delay = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+from faceveil.training import loop, run, san, gender
 loop.run.__kwdefaults__["save_every"] = 5
 real, calls = loop.step_generator, []
-def die():
-    time.sleep(float(delay))
-    os.kill(os.getpid(), signal.SIGKILL)
-def counted(seed, step):
-    calls.append(step)
-    if len(calls) == at:
-        threading.Thread(target=die).start() if float(delay) else die()
-    return real(seed, step)
-loop.step_generator = counted
-from faceveil.training.run import run_recipe
-run_recipe(recipe, folder, folder, folder / "runs", "cpu", resume=True)
-print(len(calls))
+def train(recipe, folder, at, delay):
+    def die():
+        time.sleep(delay)
+        os.kill(os.getpid(), signal.SIGKILL)
+    def counted(seed, step):
+        calls.append(step)
+        if len(calls) == at:
+            threading.Thread(target=die).start() if delay else die()
+        return real(seed, step)
+    loop.step_generator = counted
+    run.run_recipe(Path(recipe), folder, folder, folder / "runs", "cpu", resume=True)
+for line in sys.stdin:
+    recipe, folder, at, delay = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.dup2(2, 1)
+        train(recipe, Path(folder), at, delay)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 PRETRAIN = 10
 KEPT = ("checkpoint.safetensors", "measured.json")
 
 
-def prepare(folder: Path, steps: int) -> Path:
+class Nursery:
+    """A process that has loaded torch, and forks a child for every run."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env=quiet(),
+        )  # fmt: skip
+
+    def train(self, recipe: Path, folder: Path, at: int = 0, delay: float = 0.0) -> int:
+        """Exit code of training that is killed at that call of a step; at none where it is 0."""
+        assert self._process.stdin and self._process.stdout and self._process.stderr
+        self._process.stdin.write(json.dumps([str(recipe), str(folder), at, delay]) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline().strip()
+        if answer not in ("0", "-9"):
+            self._process.kill()
+            raise RuntimeError(f"training failed: {self._process.stderr.read()[-500:]}")
+        return int(answer)
+
+    def close(self) -> None:
+        """Stop it."""
+        self._process.communicate()
+
+
+def prepare(folder: Path, steps: int, nursery: Nursery) -> Path:
     """Pictures, a matcher, an auxiliary classifier that is trained already, and the recipe."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -75,7 +110,7 @@ def prepare(folder: Path, steps: int) -> Path:
         f'name = "tiny"\nkind = "san"\nmatcher = "matcher.onnx"\nclassifiers = ["aux"]\n'
         f"pretrain_steps = {PRETRAIN}\nsteps = {steps}\n{common}"
     )
-    _train(aux, folder, 0, 0.0)
+    nursery.train(aux, folder)
     return san
 
 
@@ -86,32 +121,24 @@ def _must(command: list[str]) -> str:
     return done.stdout
 
 
-def _train(recipe: Path, folder: Path, at: int, delay: float) -> int:
-    """Exit code of training that is killed at that call of a step; at none where it is 0."""
-    done = run([sys.executable, "-c", CHILD, str(recipe), str(folder), str(at), str(delay)])
-    if done.code not in (0, -9):
-        raise RuntimeError(done.stderr[-500:])
-    return done.code
-
-
 def measure(count: int, steps: int, seed: int) -> dict[str, Any]:
     """So many kills, each resumed to the end and compared with the undisturbed run."""
     rng = random.Random(seed)
     killed_at, different, not_killed = [], [], 0
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, closing(Nursery()) as nursery:
         folder = Path(place)
-        recipe = prepare(folder, steps)
+        recipe = prepare(folder, steps, nursery)
         before = folder / "before"
         copytree(folder / "runs", before)
-        _train(recipe, folder, 0, 0.0)
+        nursery.train(recipe, folder)
         wanted = _results(folder / "runs")
         for i in range(count):
             rmtree(folder / "runs")
             copytree(before, folder / "runs")
             at, delay = rng.randint(1, PRETRAIN + steps), rng.uniform(0.001, 0.1) * (i % 2)
-            not_killed += _train(recipe, folder, at, delay) != -9
+            not_killed += nursery.train(recipe, folder, at, delay) != -9
             killed_at.append(at)
-            _train(recipe, folder, 0, 0.0)
+            nursery.train(recipe, folder)
             found = _results(folder / "runs")
             different += [f"step {at}: {k}" for k in wanted if found.get(k) != wanted[k]]
     return {
