@@ -1,6 +1,6 @@
 """Mutated picture files through ``faceveil protect`` and the REST API.
 
-``python -m benchmarks.reliability.files [--count 5000] [--seed 0] [--through protect api]``
+``python -m benchmarks.reliability.files protect [--count 5000] [--seed 0] [--start 0]``, or ``api``
 
 Fifty files at a time are one folder and one process of ``protect``; the API is ``faceveil serve``
 in a process of its own, which gets all of them. What goes wrong is kept with the file's name, which
@@ -28,10 +28,10 @@ MEMORY_MB = 2048
 CHOICES = ("protect", "api")
 
 
-def protect_all(count: int, seed: int) -> dict[str, Any]:
+def protect_all(count: int, seed: int, start: int = 0) -> dict[str, Any]:
     """All files through the command line, in batches."""
     found = _empty()
-    source = mutants(count, seed)
+    source = mutants(count, seed, start)
     while batch := [m for _, m in zip(range(BATCH), source, strict=False)]:
         with tempfile.TemporaryDirectory() as folder:
             _protect_batch(batch, Path(folder), found)
@@ -75,11 +75,11 @@ def _protect_batch(batch: list[Mutant], folder: Path, found: dict[str, Any]) -> 
             found["partial_files"].append(name)
 
 
-def api_all(count: int, seed: int) -> dict[str, Any]:
+def api_all(count: int, seed: int, start: int = 0) -> dict[str, Any]:
     """All files through ``POST /api/v1/protect`` of one server, one after another."""
     found = _empty()
     with serving() as server, httpx.Client(base_url=server.url, timeout=10 * HANG) as client:
-        for mutant in mutants(count, seed):
+        for mutant in mutants(count, seed, start):
             start = time.perf_counter()
             try:
                 answer = send(client, "protect", {"photo": mutant.data})
@@ -131,13 +131,14 @@ def _judged(found: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Parse the command line, measure, print and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("through", choices=CHOICES)
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--through", nargs="+", choices=CHOICES, default=CHOICES)
+    parser.add_argument("--start", type=int, default=0, help="number of the first file")
     a = parser.parse_args()
-    ways = {"protect": protect_all, "api": api_all}
-    found = {way: ways[way](a.count, a.seed) for way in a.through}
-    report("files", {"count": a.count, "seed": a.seed, **found})
+    way = {"protect": protect_all, "api": api_all}[a.through]
+    found = {"count": a.count, "seed": a.seed, "start": a.start, **way(a.count, a.seed, a.start)}
+    report(f"files-{a.through}" + (f"-{a.start}" if a.start else ""), found)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ class Mutant:
     data: bytes
 
 
-def mutants(count: int, seed: int) -> Iterator[Mutant]:
-    """So many files; each follows from the seed and its number alone."""
+def mutants(count: int, seed: int, start: int = 0) -> Iterator[Mutant]:
+    """So many files from a number on; each follows from the seed and its number alone."""
     names = sorted(whole_pictures())
     makers = sorted(MAKERS)
-    for number in range(count):
+    for number in range(start, start + count):
         rng = random.Random(f"{seed}:{number}")
         how, base = makers[number % len(makers)], rng.choice(names)
         data = MAKERS[how](rng, base, whole_pictures()[base])

@@ -1,7 +1,7 @@
 """The REST API fuzzed from its own OpenAPI schema with schemathesis.
 
 ``python -m benchmarks.reliability.schema [--examples 300] [--seed 0]``. Needs
-``pip install -r benchmarks/reliability/requirements.txt``.
+the extra ``reliability``.
 
 Against ``faceveil serve`` in a process of its own, without a token and with one. Every answer must
 have a documented status, content type and body, and a call that the schema forbids must be refused.

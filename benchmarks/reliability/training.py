@@ -72,7 +72,9 @@ class Nursery:
 
     def train(self, recipe: Path, folder: Path, at: int = 0, delay: float = 0.0) -> int:
         """Exit code of training that is killed at that call of a step; at none where it is 0."""
-        assert self._process.stdin and self._process.stdout and self._process.stderr
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         self._process.stdin.write(json.dumps([str(recipe), str(folder), at, delay]) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline().strip()

@@ -24,6 +24,15 @@ def test_libraries_are_silent_within_and_heard_again_after():
     assert said(True) == "ours\nafterwards\nthe end\n"
 
 
+def test_pillows_own_words_are_dropped():
+    found = said(
+        True,
+        "import logging; logging.getLogger('PIL.TiffImagePlugin').error('odd'); "
+        "logging.getLogger('ours').error('kept')",
+    )
+    assert found == "ours\nkept\nafterwards\nthe end\n"
+
+
 def test_nothing_changes_where_not_wanted():
     assert said(False) == "TIFFReadDirectory: Warning\nours\nafterwards\nthe end\n"
 

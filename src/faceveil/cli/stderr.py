@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -24,6 +25,7 @@ def own_lines_only(wanted: bool = True) -> Iterator[None]:
         return
     # Not around each file: the list of filters is one for all threads.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Python prints its errors
     before, kept = sys.stderr, os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     before.flush()
