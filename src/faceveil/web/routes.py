@@ -131,6 +131,7 @@ def single_answer(engine: Engine, data: bytes, options: ProtectFields) -> Respon
 
 def zip_answer(engine: Engine, photos: list[Upload], options: ProtectFields) -> Response:
     """Many photos: those that could be protected, and a report on all, in the order they came."""
+    engine.protector(options)  # what is wrong for all photos is no matter of one of them
     taken: set[str] = {"report.json"}
     report: list[dict[str, Any]] = []
     buffer = io.BytesIO()
