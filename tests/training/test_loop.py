@@ -64,3 +64,22 @@ def test_wrong_network_is_refused(tmp_path):
         checkpoint.load(path, {"net": torch.nn.Linear(3, 2)})
     with pytest.raises(ModelError, match="no such file"):
         checkpoint.load(tmp_path / "none.safetensors", {})
+
+
+def test_checkpoints_are_the_same_bytes_every_time(tmp_path):
+    net = torch.nn.Linear(2, 2)
+    files = [tmp_path / f"{i}.safetensors" for i in range(8)]
+    for path in files:
+        checkpoint.save(path, 3, {"net": net}, torch.optim.AdamW(net.parameters()), {"a": 0.1})
+    assert len({path.read_bytes() for path in files}) == 1
+    assert checkpoint.means_of(files[0]) == {"a": 0.1}
+
+
+def test_checkpoint_of_an_earlier_version_is_read(tmp_path):
+    from safetensors.torch import save_file
+
+    net = torch.nn.Linear(2, 2)
+    tensors = {f"net.{k}": v for k, v in net.state_dict().items()}
+    save_file(tensors, tmp_path / "c.safetensors", metadata={"step": "7"})
+    assert checkpoint.load(tmp_path / "c.safetensors", {"net": torch.nn.Linear(2, 2)}) == 7
+    assert checkpoint.means_of(tmp_path / "c.safetensors") == {}

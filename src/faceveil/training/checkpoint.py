@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -43,7 +44,8 @@ def save(
     save_file(
         {k: v.detach().cpu().clone() for k, v in tensors.items()},
         temporary,
-        metadata={"step": str(step), "means": json.dumps(dict(means or {}))},
+        # One entry: safetensors writes several in an order of its own, another one every time.
+        metadata={"run": json.dumps({"step": step, "means": dict(means or {})})},
     )
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
@@ -67,7 +69,7 @@ def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer | None 
     if not path.is_file():
         raise ModelError(f"{path}: no such file; expected a checkpoint; train first")
     with safe_open(path, framework="pt") as file:
-        step = int((file.metadata() or {}).get("step", "0"))
+        step = int(_run(file.metadata())["step"])
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     for name, module in modules.items():
         own = {k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{name}.")}
@@ -92,5 +94,14 @@ def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer | None 
 def means_of(path: Path) -> dict[str, float]:
     """The running means that a checkpoint holds; none where it is of an earlier version."""
     with safe_open(path, framework="pt") as file:
-        means: dict[str, float] = json.loads((file.metadata() or {}).get("means", "{}"))
+        means: dict[str, float] = _run(file.metadata())["means"]
     return means
+
+
+def _run(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """What is said of the run; earlier versions wrote the step alone."""
+    found = metadata or {}
+    if "run" in found:
+        said: dict[str, Any] = json.loads(found["run"])
+        return said
+    return {"step": found.get("step", "0"), "means": {}}
