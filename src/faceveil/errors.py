@@ -27,6 +27,10 @@ class OutputError(FaceVeilError):
     """A result cannot be written: no permission, full disk, or the file is already there."""
 
 
+class ExistingOutputError(OutputError):
+    """A result cannot be written because a file of that name is there and may not be replaced."""
+
+
 class NoFaceError(FaceVeilError):
     """A photo shows no face where one is needed."""
 

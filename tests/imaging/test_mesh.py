@@ -134,3 +134,9 @@ def test_point_outside_a_mesh():
 def test_shares_that_do_not_add_up():
     with pytest.raises(OptionError, match="add up to 1"):
         mesh.morph([smooth_image()] * 2, [points(0)] * 2, [0.5, 0.6])
+
+
+def test_border_points_are_corners_and_middles():
+    found = mesh.with_border(np.zeros((0, 2)), 11)
+    wanted = [(0, 0), (5, 0), (10, 0), (0, 5), (10, 5), (0, 10), (5, 10), (10, 10)]
+    assert found.tolist() == [list(map(float, point)) for point in wanted]

@@ -241,3 +241,31 @@ def test_killed_run_leaves_no_partial_file_and_goes_on(tmp_path, delay, pytestco
     for result in reference:
         assert (out / result.target.name).read_bytes() == result.target.read_bytes()
     assert all(p.read_bytes() == content for p, content in before.items())
+
+
+@pytest.mark.parametrize(("existing", "status"), [("skip", "skipped"), ("error", "failed")])
+def test_another_run_writes_the_output_meanwhile(tmp_path, existing, status):
+    write_photo(tmp_path / "in" / "x.png")
+    out = tmp_path / "out" / "x.png"
+
+    class Late(FakeProtector):
+        def protect_loaded(self, photo, options, given=None):
+            out.parent.mkdir()
+            out.write_bytes(b"the other run's")
+            return super().protect_loaded(photo, options)
+
+    (result,) = run(tmp_path / "in", tmp_path / "out", protector=Late(), existing=existing)
+    assert result.status == status
+    assert "already there" in result.message
+    assert out.read_bytes() == b"the other run's"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes in the file system")
+def test_pipes_and_devices_are_refused(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    os.mkfifo(folder / "a.jpg")
+    (folder / "b.png").symlink_to("/dev/zero")
+    results = run(folder, tmp_path / "out")
+    assert [r.status for r in results] == ["failed"] * 2
+    assert all(r.message.startswith("a pipe or device") for r in results)

@@ -24,17 +24,27 @@ def run(directory, stop_at=None, steps=20):
         loss = (net(x) - x.sum(1, keepdim=True)).square().mean()
         return loss, {"loss": float(loss.detach())}
 
-    loop.run(step, {"net": net}, optimizer, directory, steps=steps, peak=1e-2, seed=7, save_every=5)
-    return net.state_dict()
+    means = loop.run(
+        step, {"net": net}, optimizer, directory, steps=steps, peak=1e-2, seed=7, save_every=5
+    )
+    return net.state_dict(), means
 
 
 @pytest.mark.parametrize("stop_at", [1, 5, 13, 19])
 def test_resumed_is_bit_identical(tmp_path, stop_at):
-    straight = run(tmp_path / "a")
+    straight, means = run(tmp_path / "a")
     with pytest.raises(StopError):
         run(tmp_path / "b", stop_at)
-    resumed = run(tmp_path / "b")
+    resumed, resumed_means = run(tmp_path / "b")
     assert all(torch.equal(straight[k], resumed[k]) for k in straight)
+    assert resumed_means == means  # to the last bit, since they are what is measured
+
+
+def test_a_finished_run_says_again_what_it_measured(tmp_path):
+    _, means = run(tmp_path)
+    assert means["loss"] > 0
+    _, again = run(tmp_path)
+    assert again == means
 
 
 def test_schedule_rises_and_falls():
@@ -54,3 +64,22 @@ def test_wrong_network_is_refused(tmp_path):
         checkpoint.load(path, {"net": torch.nn.Linear(3, 2)})
     with pytest.raises(ModelError, match="no such file"):
         checkpoint.load(tmp_path / "none.safetensors", {})
+
+
+def test_checkpoints_are_the_same_bytes_every_time(tmp_path):
+    net = torch.nn.Linear(2, 2)
+    files = [tmp_path / f"{i}.safetensors" for i in range(8)]
+    for path in files:
+        checkpoint.save(path, 3, {"net": net}, torch.optim.AdamW(net.parameters()), {"a": 0.1})
+    assert len({path.read_bytes() for path in files}) == 1
+    assert checkpoint.means_of(files[0]) == {"a": 0.1}
+
+
+def test_checkpoint_of_an_earlier_version_is_read(tmp_path):
+    from safetensors.torch import save_file
+
+    net = torch.nn.Linear(2, 2)
+    tensors = {f"net.{k}": v for k, v in net.state_dict().items()}
+    save_file(tensors, tmp_path / "c.safetensors", metadata={"step": "7"})
+    assert checkpoint.load(tmp_path / "c.safetensors", {"net": torch.nn.Linear(2, 2)}) == 7
+    assert checkpoint.means_of(tmp_path / "c.safetensors") == {}

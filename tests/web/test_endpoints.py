@@ -140,3 +140,13 @@ def test_real_models_agree_with_the_package(portrait):
         post(client, "check", files).json()["faces"][0]["verdict"]
         == (expected["faces"][0]["verdict"])
     )
+
+
+@pytest.mark.parametrize(
+    "fields", [{"method": "null"}, {"method": "san", "combine": "avg"}, {"hide": "age"}]
+)
+def test_options_that_no_photo_can_have_are_refused_for_a_zip_too(fields):
+    client = client_of(engine=Engine(10**6))
+    files = [("photo", "a.png", picture()), ("photo", "b.png", picture())]
+    answer = post(client, "protect", files, answer="zip", **fields)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_option")

@@ -9,9 +9,13 @@ from collections.abc import Sequence
 
 from faceveil import __version__
 from faceveil.cli import check, data, demo, evaluate, models, protect, serve, train
+from faceveil.cli.stderr import own_lines_only
 from faceveil.errors import FaceVeilError, OptionError
 
 COMMANDS = (protect, check, evaluate, demo, serve, models, train, data)
+
+READERS = ("protect", "check", "serve")
+"""Commands that read whatever file the user has."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = build_parser().parse_args(argv)
-        code: int = arguments.run(arguments)
+        with own_lines_only(arguments.command in READERS):
+            code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
     except OptionError as error:

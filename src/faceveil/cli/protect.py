@@ -152,7 +152,9 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     from faceveil.runtime.device import usable_cores, use_device
     from faceveil.runtime.paths import is_clip, plan_jobs, shown
     from faceveil.runtime.report import counts, summary, to_json
+    from faceveil.runtime.room import hand_back_large_blocks
 
+    hand_back_large_blocks()
     options = _options(arguments)
     use_device(arguments.device)
     if arguments.camera is not None:

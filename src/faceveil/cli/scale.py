@@ -69,7 +69,9 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     if options.persons == "folder" and parts[0].layout != "folder":
         raise OptionError("--persons folder: for folders of photos; leave it out for shards")
     task = _task(arguments, options, source.location, output.location)
-    method = load_protector(**task.method, threads=1)  # what is wrong is told before a cluster starts
+    method = load_protector(
+        **task.method, threads=1
+    )  # what is wrong is told before a cluster starts
     options.photo.wish(method.crop_protector)
     manifest = Manifest(output)
     if arguments.existing == "overwrite":

@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         import python_multipart  # noqa: F401
         import uvicorn
 
+        from faceveil.runtime.room import hand_back_large_blocks
         from faceveil.web.app import create_app
         from faceveil.web.engine import Engine
         from faceveil.web.settings import MIB, Settings, is_loopback
@@ -86,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         seconds=a.time_limit,
         workers=a.jobs or min(cores, 4),
     )
+    hand_back_large_blocks()
     listener = listen(settings.host, settings.port)
     engine = Engine(settings.max_pixels, max(1, cores // settings.workers))
     engine.warm()  # a missing model is said now, not at the first photo

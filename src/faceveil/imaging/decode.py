@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
 from faceveil.errors import PhotoError
-from faceveil.imaging.photo import Mode, Photo
+from faceveil.imaging.photo import Mode, Photo, swap_red_blue
 
 MAX_PIXELS = 100_000_000
 """Default limit of width x height, checked on the header before anything is decoded."""
@@ -22,6 +21,7 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _ORIENTATION = 0x0112
 _MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK"}
+_SHORT = ("truncated", "end of file", "unexpected end", "not enough", "buffer of at least", "eof")
 _KNOWN = "expected a JPEG, PNG, WebP, BMP or TIFF photo"
 
 
@@ -36,8 +36,17 @@ def load_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
         PhotoError: if the file cannot be read, is no supported photo, is damaged, has several
             frames, or is too large.
     """
+    return decode_photo(read_photo(path), max_pixels=max_pixels)
+
+
+def read_photo(path: Path) -> bytes:
+    """The bytes of a file; see :func:`load_photo` for what is raised."""
     try:
-        data = path.read_bytes()
+        if not path.is_file() and path.exists() and not path.is_dir():
+            raise PhotoError(
+                "a pipe or device, which may have no end; expected a file; save it first"
+            )
+        return path.read_bytes()
     except FileNotFoundError as error:
         kind = "a link to a file that is gone" if path.is_symlink() else "no such file"
         raise PhotoError(f"{kind}; {_KNOWN}") from error
@@ -47,23 +56,38 @@ def load_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
         raise PhotoError("no permission to read it; change its permissions") from error
     except OSError as error:
         raise PhotoError(f"cannot be read: {os.strerror(error.errno or 0)}") from error
-    return decode_photo(data, max_pixels=max_pixels)
 
 
 def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Decode a photo from bytes; see :func:`load_photo`."""
     if not data:
         raise PhotoError(f"empty, 0 bytes; {_KNOWN}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        image = _open(data, max_pixels)
-        kind = "JPEG" if image.format == "MPO" else str(image.format)
-        _load(image)  # first, since reading metadata may load a damaged image too
-        deep = _is_deep(image, data, kind)
-        pixels, mode = _deep_pixels(data) if deep else _pixels(image)
-        settings = _settings(image, data, kind)
-        orientation, metadata = _metadata(image)
+    image = _open(data, max_pixels)
+    kind = "JPEG" if image.format == "MPO" else str(image.format)
+    _load(image)  # first, since reading metadata may load a damaged image too
+    settings = _settings(image, data, kind)
+    orientation, metadata = _metadata(image)
+    if _is_deep(image, data, kind):
+        image.close()  # its 8-bit pixels are of no use
+        pixels, mode = _deep_pixels(data)
+    else:
+        pixels, mode = _pixels(image)
     return Photo(upright(pixels, orientation), mode, kind, settings, metadata)
+
+
+def header_pixels(data: bytes, most: int) -> int:
+    """Width x height as the header states them; 0 where it will be refused for them.
+
+    Args:
+        data: a file.
+        most: the limit above which it is.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            pixels = image.width * image.height
+            return pixels if pixels <= most else 0
+    except Exception:  # decoding it says why
+        return 0
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -91,25 +115,31 @@ def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
             f"{max_pixels:,}; shrink it first"
         ) from error
     except Exception as error:  # damaged headers raise whatever the format's reader raises
-        raise PhotoError(f"damaged: {_reason(error)}; {_KNOWN}") from error
+        raise _damaged(error) from error
     width, height = image.size
     if width * height > max_pixels:
         raise PhotoError(
             f"too large: {width} x {height} pixels; expected at most {max_pixels:,}; "
             "raise --max-pixels or shrink it first"
         )
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise PhotoError(
-            f"{getattr(image, 'n_frames', 2)} frames; expected a single picture; split it first"
-        )
+    frames = 1 if image.format == "MPO" else _frames(image)
+    if frames > 1:
+        raise PhotoError(f"{frames} frames; expected a single picture; split it first")
     return image
+
+
+def _frames(image: ImageFile.ImageFile) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception as error:  # counting the pages of a TIFF reads the head of each
+        raise _damaged(error) from error
 
 
 def _load(image: ImageFile.ImageFile) -> None:
     try:
         image.load()
     except Exception as error:  # as above
-        raise PhotoError(f"damaged or truncated: {_reason(error)}; get a whole copy") from error
+        raise _damaged(error) from error
 
 
 def _pixels(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], Mode]:
@@ -122,20 +152,19 @@ def _pixels(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], Mode]:
             f"pixel mode {picture.mode} is not supported; expected grey, RGB, RGBA, palette or CMYK"
         )
     mode = cast(Mode, _MODES[picture.mode])
-    return np.array(picture.convert(mode)), mode
+    return np.asarray(picture if picture.mode == mode else picture.convert(mode)), mode
 
 
-def _deep_pixels(data: bytes) -> tuple[NDArray[np.uint16], Mode]:
+def _deep_pixels(data: bytes) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], Mode]:
     """16-bit pixels through OpenCV: Pillow keeps 8 bits of 16-bit RGB."""
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None or pixels.dtype != np.uint16:
-        raise PhotoError("damaged or truncated 16-bit image; get a whole copy")
-    if pixels.ndim == 2:
-        return np.asarray(pixels, np.uint16), "L"
-    if pixels.shape[2] == 3:
-        return np.ascontiguousarray(pixels[..., ::-1]), "RGB"
-    return np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]), "RGBA"
+        raise _damaged(ValueError())
+    deep = np.asarray(pixels, np.uint16)
+    if deep.ndim == 2:
+        return deep, "L"
+    return swap_red_blue(deep), "RGB" if deep.shape[2] == 3 else "RGBA"
 
 
 def _is_deep(image: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
@@ -183,5 +212,9 @@ def _metadata(image: ImageFile.ImageFile) -> tuple[int, dict[str, bytes]]:
     return orientation, found
 
 
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _damaged(error: Exception) -> PhotoError:
+    """In plain words: what readers of formats say is about their own insides."""
+    said = str(error).lower()
+    short = isinstance(error, EOFError) or any(word in said for word in _SHORT)
+    what = "it ends too early" if short else "its content cannot be read"
+    return PhotoError(f"damaged: {what}; expected a whole photo; copy it again")

@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from faceveil.errors import OutputError
-from faceveil.imaging.photo import Photo
+from faceveil.errors import ExistingOutputError, OutputError
+from faceveil.imaging.photo import Photo, swap_red_blue
 
 _LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits"}
 _XMP_TAG = 700
@@ -88,7 +88,8 @@ def write_atomic(data: bytes, path: Path, *, overwrite: bool = False) -> None:
         overwrite: replace a file that is already there.
 
     Raises:
-        OutputError: if the file is there and may not be replaced, or cannot be written.
+        ExistingOutputError: if the file is there and may not be replaced.
+        OutputError: if it cannot be written.
     """
     with placed(path, overwrite=overwrite) as temporary, temporary.open("xb") as file:
         file.write(data)
@@ -105,7 +106,8 @@ def placed(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         overwrite: replace a file that is already there.
 
     Raises:
-        OutputError: if the file is there and may not be replaced, or cannot be written.
+        ExistingOutputError: if the file is there and may not be replaced.
+        OutputError: if it cannot be written.
     """
     token = f"{os.getpid()}-{secrets.token_hex(4)}"
     temporary = path.with_name(f".{path.name[:50]}.{token}{TEMPORARY}")
@@ -122,7 +124,9 @@ def placed(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         else:
             _place_new(temporary, path)
     except FileExistsError as error:
-        raise OutputError("the output is already there; choose --existing overwrite") from error
+        raise ExistingOutputError(
+            "the output is already there; choose --existing overwrite"
+        ) from error
     except OSError as error:
         raise OutputError(f"cannot write it: {_why(error)}") from error
     finally:
@@ -176,11 +180,9 @@ def _as_image(photo: Photo) -> Image.Image:
 
 
 def _encode_deep(photo: Photo) -> bytes:
-    pixels = photo.pixels
-    if photo.mode == "RGB":
-        pixels = pixels[..., ::-1]
-    elif photo.mode == "RGBA":
-        pixels = pixels[..., [2, 1, 0, 3]]
+    pixels = np.asarray(photo.pixels, np.uint16)
+    if photo.mode in ("RGB", "RGBA"):
+        pixels = swap_red_blue(pixels.copy())
     done, data = cv2.imencode(f".{photo.format.lower()}", np.ascontiguousarray(pixels))
     if not done:
         raise OutputError(f"cannot encode 16-bit {photo.format}; convert the photo to 8 bits")

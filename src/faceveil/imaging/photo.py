@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from faceveil.errors import PhotoError
 from faceveil.types import Uint8Array
 
 Mode = Literal["L", "LA", "RGB", "RGBA", "CMYK"]
+_STRIPE = 1_000_000  # pixels
 CHANNELS: dict[str, int] = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
 
 
@@ -52,14 +54,37 @@ def from_rgb(rgb: Uint8Array) -> Photo:
 def as_rgb(photo: Photo) -> Uint8Array:
     """The photo as software sees it: (H, W, 3) uint8 RGB, alpha ignored."""
     pixels = photo.pixels
+    if photo.mode == "RGB" and pixels.dtype == np.uint8:
+        return np.ascontiguousarray(pixels, np.uint8)
+    out = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for rows in _stripes(len(out), out.shape[1]):
+        out[rows] = _stripe_as_rgb(pixels[rows], photo.mode)
+    return out
+
+
+def swap_red_blue(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """RGB to BGR and back, with or without alpha, in the same memory: (H, W, 3 or 4)."""
+    for rows in _stripes(len(pixels), pixels.shape[1]):
+        pixels[rows, :, :3] = pixels[rows, :, 2::-1].copy()
+    return pixels
+
+
+def _stripe_as_rgb(pixels: NDArray[Any], mode: Mode) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
-    if photo.mode == "L":
-        return np.repeat(pixels[..., None], 3, axis=2)
-    if photo.mode == "LA":
-        return np.repeat(pixels[..., :1], 3, axis=2)
-    if photo.mode == "CMYK":
+    if mode == "L":
+        return np.asarray(pixels[..., None], np.uint8)  # one channel for all three
+    if mode == "LA":
+        return np.asarray(pixels[..., :1], np.uint8)
+    if mode == "CMYK":
         light = 255 - pixels[..., :3].astype(np.uint16)
         black = 255 - pixels[..., 3:].astype(np.uint16)
         return ((light * black + 127) // 255).astype(np.uint8)
-    return np.ascontiguousarray(pixels[..., :3], dtype=np.uint8)
+    return np.asarray(pixels[..., :3], np.uint8)
+
+
+def _stripes(height: int, width: int) -> Iterator[slice]:
+    """Rows to work on at a time: what lies between is small beside the photo itself."""
+    step = max(1, _STRIPE // max(width, 1))
+    for start in range(0, height, step):
+        yield slice(start, start + step)

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from faceveil.errors import FaceVeilError, NoFaceError
-from faceveil.imaging.decode import MAX_PIXELS, load_photo
+from faceveil.errors import ExistingOutputError, FaceVeilError, NoFaceError
+from faceveil.imaging.decode import MAX_PIXELS, decode_photo, read_photo
 from faceveil.imaging.encode import encode_photo, write_atomic
 from faceveil.imaging.photo import Photo
 from faceveil.protectors.photo import PhotoOptions
 from faceveil.runtime.paths import Job
+from faceveil.runtime.room import room_for
 from faceveil.types import ProtectedFace
 
 Status = Literal["protected", "no_face", "skipped", "failed"]
@@ -102,7 +103,7 @@ def protect_files(
 ) -> Iterator[FileResult]:
     """Protect files, and yield what became of each in order.
 
-    At most two photos per worker are in memory, however many there are.
+    At most one photo per worker is in memory, and of large ones fewer (:mod:`.room`).
 
     Args:
         jobs: what is to be done.
@@ -126,7 +127,9 @@ def protect_files(
 
 def protect_file(job: Job, protector: PhotoProtector, options: BatchOptions) -> FileResult:
     """Protect one file. Never raises for a bad file: the result says what was wrong."""
-    return guarded(job, lambda: _protect(job, protector, options))
+    return guarded(
+        job, lambda: unless_placed(job, options, lambda: _protect(job, protector, options))
+    )
 
 
 def guarded(job: Job, work: Callable[[], FileResult]) -> FileResult:
@@ -144,6 +147,20 @@ def guarded(job: Job, work: Callable[[], FileResult]) -> FileResult:
         message = f"unexpected {reason}; please report it"
         done = FileResult(job.source, job.target, "failed", message)
     return replace(done, seconds=time.perf_counter() - start)
+
+
+def unless_placed(job: Job, options: BatchOptions, work: Callable[[], FileResult]) -> FileResult:
+    """The work's result; ``skipped`` where another run writes the output in the meantime.
+
+    Raises:
+        FaceVeilError: as the work does.
+    """
+    try:
+        return work()
+    except ExistingOutputError:
+        if options.existing == "skip":
+            return skipped(job)
+        raise
 
 
 def is_done(job: Job, options: BatchOptions) -> bool:
@@ -181,11 +198,13 @@ def without_face(job: Job, options: BatchOptions) -> FileResult:
 def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> FileResult:
     if is_done(job, options):
         return skipped(job)
-    photo = load_photo(job.source, max_pixels=options.max_pixels)
-    result, encoded = protect_encoded(job, photo, protector, options)
-    if encoded is not None:
-        write_atomic(encoded, job.target, overwrite=options.replaces)
-    return result
+    data = read_photo(job.source)
+    with room_for(data, max_pixels=options.max_pixels):
+        photo = [decode_photo(data, max_pixels=options.max_pixels)]
+        result, encoded = protect_encoded(job, photo.pop(), protector, options)
+        if encoded is not None:
+            write_atomic(encoded, job.target, overwrite=options.replaces)
+        return result
 
 
 def protect_encoded(
@@ -205,4 +224,5 @@ def protect_encoded(
         result = without_face(job, options)
         if options.on_no_face == "skip":
             return result, None
+    del photo  # large ones need the memory for the encoder
     return result, encode_photo(done, keep_metadata=options.keep_metadata)

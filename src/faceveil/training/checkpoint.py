@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -14,14 +17,21 @@ from torch.optim import Optimizer
 from faceveil.errors import ModelError
 
 
-def save(path: Path, step: int, modules: dict[str, nn.Module], optimizer: Optimizer) -> None:
-    """Write a checkpoint under a temporary name and rename it.
+def save(
+    path: Path,
+    step: int,
+    modules: dict[str, nn.Module],
+    optimizer: Optimizer,
+    means: Mapping[str, float] | None = None,
+) -> None:
+    """Write a checkpoint under a temporary name, to the disk, and rename it.
 
     Args:
         path: the ``.safetensors`` file.
         step: how many steps have been taken.
         modules: networks by name.
         optimizer: the optimiser whose state (moments, step counts) is kept.
+        means: running means of what is logged.
     """
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
@@ -34,8 +44,11 @@ def save(path: Path, step: int, modules: dict[str, nn.Module], optimizer: Optimi
     save_file(
         {k: v.detach().cpu().clone() for k, v in tensors.items()},
         temporary,
-        metadata={"step": str(step)},
+        # One entry: safetensors writes several in an order of its own, another one every time.
+        metadata={"run": json.dumps({"step": step, "means": dict(means or {})})},
     )
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
     os.replace(temporary, path)
 
 
@@ -56,7 +69,7 @@ def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer | None 
     if not path.is_file():
         raise ModelError(f"{path}: no such file; expected a checkpoint; train first")
     with safe_open(path, framework="pt") as file:
-        step = int((file.metadata() or {}).get("step", "0"))
+        step = int(_run(file.metadata())["step"])
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     for name, module in modules.items():
         own = {k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{name}.")}
@@ -76,3 +89,19 @@ def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer | None 
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     return step
+
+
+def means_of(path: Path) -> dict[str, float]:
+    """The running means that a checkpoint holds; none where it is of an earlier version."""
+    with safe_open(path, framework="pt") as file:
+        means: dict[str, float] = _run(file.metadata())["means"]
+    return means
+
+
+def _run(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """What is said of the run; earlier versions wrote the step alone."""
+    found = metadata or {}
+    if "run" in found:
+        said: dict[str, Any] = json.loads(found["run"])
+        return said
+    return {"step": found.get("step", "0"), "means": {}}

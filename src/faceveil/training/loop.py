@@ -88,7 +88,7 @@ def run(
     start = checkpoint.load(path, modules, optimizer) if path.is_file() else 0
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     distributed.same_start([t for m in modules.values() for t in m.state_dict().values()])
-    log = Log(directory / "log.csv")
+    log = Log(directory / "log.csv", checkpoint.means_of(path) if start else {})
     first = distributed.rank() == 0
     progress = tqdm(
         range(start, steps),
@@ -113,7 +113,7 @@ def run(
                 log.write(step + 1)
                 progress.set_postfix({k: f"{v:.3f}" for k, v in log.means.items()})
             if first and ((step + 1) % save_every == 0 or last or stopping):
-                checkpoint.save(path, step + 1, modules, optimizer)
+                checkpoint.save(path, step + 1, modules, optimizer, log.means)
             if first and on_epoch is not None and (last or (epoch and (step + 1) % epoch == 0)):
                 on_epoch(step + 1)
             if stopping and not last:
@@ -127,11 +127,12 @@ class Log:
 
     Args:
         path: the file; lines are added to what an earlier part of the run wrote.
+        means: those of the earlier part.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, means: dict[str, float]) -> None:
         self.path = path
-        self.means: dict[str, float] = {}
+        self.means = dict(means)
         self._began = time.monotonic()
 
     def add(self, terms: dict[str, float]) -> None:

@@ -39,6 +39,8 @@ def check_file(path: Path) -> None:
         ClipError: if it is not.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ClipError(f"a pipe or device, which may have no end; {KNOWN}; save it first")
         with path.open("rb") as file:
             if not file.read(1):
                 raise ClipError(f"empty, 0 bytes; {KNOWN}")

@@ -6,7 +6,15 @@ from dataclasses import replace
 
 from faceveil.imaging.encode import placed
 from faceveil.protectors.targets import strength_of
-from faceveil.runtime.batch import BatchOptions, FileResult, guarded, is_done, skipped, without_face
+from faceveil.runtime.batch import (
+    BatchOptions,
+    FileResult,
+    guarded,
+    is_done,
+    skipped,
+    unless_placed,
+    without_face,
+)
 from faceveil.runtime.paths import Job
 from faceveil.video.clip import ClipProtector, Progress, copy_clip, look_at, protect_clip
 from faceveil.video.encoders import container_of
@@ -30,7 +38,11 @@ def protect_clip_file(
         threads: of decoder and encoder; 0 takes all cores.
         progress: told after each frame.
     """
-    done = guarded(job, lambda: _protect(job, protector, options, threads, progress))
+
+    def work() -> FileResult:
+        return _protect(job, protector, options, threads, progress)
+
+    done = guarded(job, lambda: unless_placed(job, options, work))
     return done if done.frames is not None else replace(done, frames=0)
 
 

@@ -16,6 +16,7 @@ from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import Photo, as_rgb
 from faceveil.judges.registry import JudgeSet, bundled
 from faceveil.protectors.protector import Protector
+from faceveil.runtime.room import room_for
 from faceveil.types import Face, ProtectedFace, Uint8Array
 from faceveil.web.options import ProtectFields
 
@@ -114,8 +115,9 @@ class Engine:
 
     def detect(self, data: bytes) -> tuple[tuple[int, int], tuple[Face, ...]]:
         """Width and height of a photo, and its faces from left to right."""
-        rgb = as_rgb(decode_photo(data, max_pixels=self.max_pixels))
-        faces = sorted(self.detector.detect(rgb), key=lambda face: face.box[0])
+        with room_for(data, max_pixels=self.max_pixels):
+            rgb = as_rgb(decode_photo(data, max_pixels=self.max_pixels))
+            faces = sorted(self.detector.detect(rgb), key=lambda face: face.box[0])
         return (rgb.shape[1], rgb.shape[0]), tuple(faces)
 
     def protect(self, data: bytes, fields: ProtectFields) -> Done:
@@ -139,10 +141,12 @@ class Engine:
         Raises:
             FaceVeilError: if one cannot be read, or they differ in size.
         """
-        before, after = (
-            as_rgb(decode_photo(data, max_pixels=self.max_pixels)) for data in (original, protected)
-        )
-        return self._compare(before, after, self.detector)
+        with room_for(original, protected, max_pixels=self.max_pixels):
+            before, after = (
+                as_rgb(decode_photo(data, max_pixels=self.max_pixels))
+                for data in (original, protected)
+            )
+            return self._compare(before, after, self.detector)
 
     def _compare(self, before: Uint8Array, after: Uint8Array, detector: Detector) -> PhotoCheck:
         judges = self.judges

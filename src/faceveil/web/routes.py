@@ -15,6 +15,7 @@ from faceveil.errors import FaceVeilError
 from faceveil.evaluation.check import PhotoCheck
 from faceveil.imaging.encode import encode_photo
 from faceveil.runtime.report import face_to_dict
+from faceveil.runtime.room import room_for
 from faceveil.types import Face
 from faceveil.web.engine import Done, Engine
 from faceveil.web.errors import ApiError, as_api_error, responses
@@ -111,8 +112,9 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
 
 def single_answer(engine: Engine, data: bytes, options: ProtectFields) -> Response:
     """One photo: the picture itself, or JSON."""
-    done = engine.protect(data, options)
-    picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
+    with room_for(data, max_pixels=engine.max_pixels):
+        done = engine.protect(data, options)
+        picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
     kind = MEDIA_TYPES[done.photo.format]
     if options.answer == "image":
         name = f"protected{SUFFIXES[done.photo.format]}"
@@ -129,18 +131,20 @@ def single_answer(engine: Engine, data: bytes, options: ProtectFields) -> Respon
 
 def zip_answer(engine: Engine, photos: list[Upload], options: ProtectFields) -> Response:
     """Many photos: those that could be protected, and a report on all, in the order they came."""
+    engine.protector(options)  # what is wrong for all photos is no matter of one of them
     taken: set[str] = {"report.json"}
     report: list[dict[str, Any]] = []
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos are packed already
         for photo in photos:
             try:
-                done: Done = engine.protect(photo.data, options)
+                with room_for(photo.data, max_pixels=engine.max_pixels):
+                    done: Done = engine.protect(photo.data, options)
+                    picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
             except FaceVeilError as error:
                 problem = as_api_error(error)
                 report.append({"name": None, "code": problem.code, "message": problem.message})
                 continue
-            picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
             name = safe_name(photo.name, SUFFIXES[done.photo.format], taken)
             archive.writestr(name, picture)
             checked = None if done.check is None else done.check.to_dict()

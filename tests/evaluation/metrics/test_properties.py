@@ -1,0 +1,209 @@
+"""What must hold for all scores, labels and pictures, ties and tiny sets included."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from faceveil.errors import OptionError
+from faceveil.evaluation.metrics import attributes, bootstrap, gender, intervals, niqe, quality
+from faceveil.evaluation.metrics import verification as v
+from faceveil.evaluation.metrics.aggd import aggd
+from faceveil.evaluation.metrics.figures import figures
+from faceveil.evaluation.metrics.identification import rank1
+from faceveil.evaluation.metrics.lfw_protocol import lfw_accuracy
+from faceveil.evaluation.metrics.perceptual import lpips_of_features
+
+quick = settings(max_examples=80, deadline=None)
+# Few levels, so that ties are the rule.
+score = st.one_of(st.integers(0, 4).map(float), st.floats(-50, 50, allow_subnormal=False))
+
+
+@st.composite
+def labelled(draw, least=2, most=14):
+    scores = draw(st.lists(score, min_size=least, max_size=most))
+    male = draw(st.lists(st.integers(0, 1), min_size=len(scores), max_size=len(scores)))
+    assume(0 < sum(male) < len(male))
+    return np.array(scores), np.array(male)
+
+
+def eer_by_brute_force(scores, male):
+    """The crossing of the two polygons of error rates, found on each piece in turn."""
+    men, women = scores[male == 1], scores[male == 0]
+    levels = [*np.unique(scores), np.inf]
+    points = [((men < t).mean(), (women >= t).mean()) for t in levels]
+    for (m0, w0), (m1, w1) in itertools.pairwise(points):
+        if (m0 - w0) * (m1 - w1) <= 0:
+            share = (w0 - m0) / ((m1 - m0) + (w0 - w1))
+            return m0 + share * (m1 - m0)
+    raise AssertionError("the curves always cross")
+
+
+@quick
+@given(labelled())
+def test_auc_is_scikit_learns_and_turns_round(data):
+    scores, male = data
+    found = gender.auc(scores, male)
+    assert found == pytest.approx(roc_auc_score(male, scores))
+    assert gender.auc(-scores, male) == pytest.approx(1 - found)
+    assert gender.auc(scores, 1 - male) == pytest.approx(1 - found)
+    assert gender.privacy_gap(scores, male) == pytest.approx(gender.privacy_gap(-scores, male))
+
+
+@quick
+@given(labelled())
+def test_ranks_alone_decide_auc_and_eer(data):
+    scores, male = data
+    ranks = np.unique(scores, return_inverse=True)[1].astype(float)
+    for changed in (ranks, ranks**3 + 5):
+        assert gender.auc(changed, male) == pytest.approx(gender.auc(scores, male))
+        assert gender.eer(changed, male) == pytest.approx(gender.eer(scores, male))
+
+
+@quick
+@given(labelled())
+def test_eer_by_brute_force(data):
+    scores, male = data
+    found = gender.eer(scores, male)
+    assert found == pytest.approx(eer_by_brute_force(scores, male), abs=1e-9)
+    assert 0 <= found <= 1
+
+
+@quick
+@given(labelled(), st.integers(0, 10**6))
+def test_a_weight_is_so_many_copies_of_the_row(data, seed):
+    scores, male = data
+    weights = np.random.default_rng(seed).integers(0, 4, (6, len(scores)))
+    aucs = intervals.weighted_auc(scores, male, weights.astype(float))
+    eers = intervals.weighted_eer(scores, male, weights.astype(float))
+    for counts, auc, eer in zip(weights, aucs, eers, strict=True):
+        many, labels = np.repeat(scores, counts), np.repeat(male, counts)
+        if len(set(labels.tolist())) < 2:
+            assert math.isnan(auc)
+            continue
+        assert auc == pytest.approx(gender.auc(many, labels))
+        # Levels without weight leave flat pieces, where several thresholds are as good.
+        assert eer == pytest.approx(gender.eer(many, labels), abs=1e-9)
+
+
+@quick
+@given(st.lists(score, min_size=100, max_size=140), st.lists(score, min_size=1, max_size=20),
+       st.sampled_from([0.1, 0.2, 0.5]), st.sampled_from([0.1, 0.2, 0.5]))  # fmt: skip
+def test_a_looser_rate_lets_no_fewer_pass(impostor, genuine, a, b):
+    low, high = sorted((a, b))
+    assert v.threshold_at_fmr(impostor, low) >= v.threshold_at_fmr(impostor, high)
+    assert v.tmr_at_fmr(genuine, impostor, low) <= v.tmr_at_fmr(genuine, impostor, high)
+    assert (np.array(impostor) >= v.threshold_at_fmr(impostor, low)).mean() <= low
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), st.integers(8, 30))
+def test_few_scores_at_a_time_give_what_all_give(seed, people):
+    rng = np.random.default_rng(seed)
+    identity = np.repeat(np.arange(people), 2)
+    probe, gallery = rng.normal(size=(2, len(identity), 3)).astype(np.float32)
+    probe, gallery = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (probe, gallery))
+    whole = figures(probe, gallery, identity, (0.1, 0.3))
+    parts = figures(probe, gallery, identity, (0.1, 0.3), most=1)
+    assert parts.tmr == pytest.approx(whole.tmr)
+    assert parts.eer == pytest.approx(whole.eer, abs=1e-6)
+
+
+@quick
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40), st.floats(0.01, 0.99))
+def test_percentiles_lie_within_and_widen_with_the_level(values, level):
+    inner = bootstrap.percentile(values, level)
+    assert min(values) <= inner.low <= inner.high <= max(values)
+    outer = bootstrap.percentile(values, (1 + level) / 2)
+    assert outer.low <= inner.low
+    assert inner.high <= outer.high
+
+
+def test_half_of_the_repeats_are_enough():
+    nan = float("nan")
+    found = bootstrap.percentile([1.0, nan, 3.0, nan], 0.5)
+    assert (found.low, found.high) == (1.5, 2.5)
+    with pytest.raises(OptionError, match="3 of 4"):
+        bootstrap.percentile([1.0, nan, nan, nan])
+
+
+@quick
+@given(st.integers(0, 10**6), st.integers(11, 30), st.integers(11, 30))
+def test_quality_is_symmetric_and_best_for_equal_pictures(seed, height, width):
+    a, b = np.random.default_rng(seed).integers(0, 256, (2, height, width), np.uint8)
+    for metric in (quality.ssim, quality.psnr):
+        assert metric(a, b) == pytest.approx(metric(b, a))
+        assert metric(a, b) < metric(a, a)
+    assert quality.mean_absolute_change(a, b) == pytest.approx(
+        np.abs(a.astype(float) - b.astype(float)).mean() / 255
+    )
+
+
+@quick
+@given(st.integers(0, 10**6), st.floats(0.1, 10))
+def test_lpips_knows_no_length_of_features(seed, factor):
+    rng = np.random.default_rng(seed)
+    first, second = rng.random((2, 4, 3, 5)) + 0.01
+    weights = [rng.random(4)]
+    found = lpips_of_features([first], [second], weights)
+    assert found == pytest.approx(lpips_of_features([factor * first], [second], weights), rel=1e-6)
+    assert found == pytest.approx(lpips_of_features([second], [first], weights))
+    assert lpips_of_features([first], [first], weights) == pytest.approx(0)
+
+
+def test_lpips_of_dark_features_is_no_number_out_of_bounds():
+    dark = [np.zeros((4, 3, 5))]
+    assert lpips_of_features(dark, dark, [np.ones(4)]) == 0
+
+
+@quick
+@given(st.integers(0, 10**6), st.floats(0.001, 0.9))
+def test_widths_of_the_distribution_scale_with_the_values(seed, factor):
+    """Also where all of them are far below 1."""
+    x = np.random.default_rng(seed).laplace(size=400)
+    shape, left, right = aggd(x)
+    small = aggd(factor * x / np.abs(x).max())
+    scale = factor / np.abs(x).max()
+    assert small[0] == pytest.approx(shape, abs=0.0011)  # the table's step
+    assert small[1:] == pytest.approx((left * scale, right * scale), rel=1e-2)
+
+
+@quick
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.lists(st.floats(0, 1), min_size=4,
+       max_size=4))  # fmt: skip
+def test_attribute_errors_are_least_for_equal_probabilities(before, after):
+    a, b = np.reshape(before, (2, 2)), np.reshape(after, (2, 2))
+    assert attributes.mean_squared_error(a, b) == attributes.mean_squared_error(b, a) >= 0
+    assert attributes.mean_squared_error(a, a) == 0
+    assert attributes.cross_entropy(a, b) >= attributes.cross_entropy(a, a) - 1e-5
+
+
+@pytest.mark.parametrize(("truth", "read"), [(0.0, 1.0), (1.0, 0.0)])
+def test_cross_entropy_of_a_certain_error_is_cut_off(truth, read):
+    assert attributes.cross_entropy([[truth]], [[read]]) == pytest.approx(-math.log(1e-7), rel=1e-3)
+
+
+def test_two_folds_are_enough():
+    scores, same = np.array([0.1, 0.9, 0.2, 0.8]), np.array([0, 1, 0, 1])
+    assert lfw_accuracy(scores, same, np.array([0, 0, 1, 1])) == (1, 0)
+
+
+def test_rank1_refuses_a_picture_that_is_not_there():
+    eye, identity = np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1])
+    with pytest.raises(OptionError):
+        rank1(eye, eye, identity, identity, np.array([0, 1, 2, 4]))
+
+
+def test_sharpness_is_the_local_deviation_of_the_picture_itself():
+    """Noise in the left block, a slope in the right one; halved, the noise would be weaker."""
+    rng = np.random.default_rng(0)
+    picture = np.tile(np.arange(64) + 60, (32, 1)).astype(np.uint8)
+    picture[:, :32] = rng.integers(0, 256, (32, 32))
+    _, sharpness = niqe._features(picture, 32)
+    assert sharpness.shape == (2,)
+    assert sharpness[0] == pytest.approx(256 / math.sqrt(12), rel=0.1)
+    assert sharpness[1] < 20
