@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.reliability.common import digests, photos, report, run
 from benchmarks.reliability.pictures import portrait
 
-from faceveil.protectors.registry import WITHOUT_TARGET, list_protectors
+from faceveil.protectors.registry import build_crop_protector, list_protectors
 
 CHILD = """
 import os, sys
@@ -86,7 +86,7 @@ def measure(methods: list[str], threads: list[int], with_clip: bool) -> dict[str
         key.write_bytes(bytes(range(32)))
         for name in methods:
             options = VARIANTS[name]
-            if name not in WITHOUT_TARGET:
+            if build_crop_protector(options[1], threads=1).own_target is not None:
                 options += ("--target", "random", "--seed", "7")
             found[name] = compare(few if name in SLOW else many, threads, options)
         found["san with --key"] = compare(

@@ -104,6 +104,7 @@ def test_notebook_holds_no_outputs():
 def test_own_judge_and_protector(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_judge", raising=False)
     from faceveil.judges.loaded import load_judge
 
     judge = load_judge("own_judge:brightness")

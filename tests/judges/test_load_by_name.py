@@ -74,8 +74,11 @@ def test_a_judge_given_twice():
 def here(tmp_path, monkeypatch):
     """The current folder, in which modules lie that Python's path does not know."""
     monkeypatch.chdir(tmp_path)
+    names = ("own_judge", "broken_judge", "dirty_judge")
+    for name in names:  # another test's modules of that name
+        sys.modules.pop(name, None)
     yield tmp_path
-    for name in ("own_judge", "broken_judge", "dirty_judge"):
+    for name in names:
         sys.modules.pop(name, None)
 
 

@@ -11,6 +11,7 @@ from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, trans
 from faceveil.imaging.photo import Photo
 from faceveil.protectors.obscure import Blur
 from faceveil.protectors.photo import PhotoOptions
+from faceveil.protectors.targets import strength_of
 from faceveil.types import Face
 from faceveil.video.blend import REACH, SIGMA, TOLERANCE, Look, blend
 from faceveil.video.people import FIRST_FRAMES, Decider
@@ -64,7 +65,8 @@ def run(pictures, protector, options=DEFAULT):
     for picture in pictures:
         planner.add(picture.shown(), picture.seconds)
     plan = planner.finish(options.faces)
-    renderer = Renderer(plan, options.strength)
+    strength = strength_of(protector.crop_protector, options.strength)
+    renderer = Renderer(plan, strength)
     return plan, list(renderer(pictures)), renderer
 
 

@@ -16,6 +16,7 @@ from faceveil.protectors.base import CropProtector
 from faceveil.protectors.change import change_of
 from faceveil.protectors.obscure import BlackBox
 from faceveil.protectors.photo import PhotoOptions
+from faceveil.protectors.targets import asks_for_gender, strength_of
 from faceveil.types import Face, Float32Array, Uint8Array
 from faceveil.video.association import iou
 from faceveil.video.blend import REACH, Look, blend
@@ -62,7 +63,10 @@ class Live:
             raise OptionError("aligned: not for streams; leave it out")
         self._numbers = face_numbers(options.faces)
         self._detector, self._options = protector.detector, options
-        sights = 1 if options.gender else SIGHTS
+        method = protector.crop_protector
+        waits = asks_for_gender(options.wish(method), method.needs_gender)
+        sights = SIGHTS if waits and options.gender is None else 1
+        self._strength = strength_of(method, options.strength)
         self._decider = Decider(
             protector.crop_protector, protector.estimator, options, sights=sights
         )
@@ -142,7 +146,7 @@ class Live:
             for old in [i for i in known.looks if i < index - REACH]:
                 del known.looks[old]
             change = blend(known.looks, index)
-        return np.asarray(change * np.float32(self._options.strength), np.float32)
+        return np.asarray(change * np.float32(self._strength), np.float32)
 
 
 def _area(box: tuple[float, float, float, float]) -> float:
