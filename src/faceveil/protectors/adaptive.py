@@ -4,11 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
+from faceveil.imaging.crop import LUMA
+from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.protectors.san import add_change, to_frame
 from faceveil.runtime.session import read_card, run_in_batches, session
 from faceveil.types import Float32Array, Float64Array, Target
+
+
+def calmer(change: Float32Array, smoothing: float, gain: float) -> Float32Array:
+    """A change with less colour in it: spots of colour on eyes and hair are all that is lost.
+
+    Args:
+        change: (N, S, S, 3) RGB.
+        smoothing: sigma of the Gaussian over what it does to colour, in pixels of the 224 px crop.
+        gain: of what it does to colour.
+
+    Returns:
+        The shape of ``change``; its luma is the same.
+    """
+    grey = (change @ LUMA)[..., None]
+    sigma = smoothing * change.shape[1] / CROP_SIZE
+    colour = change - grey
+    if sigma > 0:
+        colour = np.stack([cv2.GaussianBlur(c, (0, 0), sigma) for c in colour])
+    return np.ascontiguousarray(grey + np.float32(gain) * colour, np.float32)
 
 
 class AdaptiveProtector:
@@ -49,5 +71,5 @@ class AdaptiveProtector:
         image = np.ascontiguousarray(small.transpose(0, 3, 1, 2))
         feed = {"image": image, "target": target.astype(np.float32)}
         out = run_in_batches(self._session, feed).transpose(0, 2, 3, 1)
-        change = np.ascontiguousarray(out - small)
+        change = calmer(out - small, self.card["chroma_smoothing_px"], self.card["chroma_gain"])
         return add_change(faces, change, self.card["smoothing_px"], self.card["gain"])

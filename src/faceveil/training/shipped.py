@@ -152,6 +152,8 @@ def ship_adaptive(config: AdaptiveConfig, run: Path, target: Path, _: Path) -> C
         "frame_px": config.frame,
         "smoothing_px": config.smoothing,
         "gain": config.gain,
+        "chroma_smoothing_px": config.chroma_smoothing,
+        "chroma_gain": config.chroma_gain,
         "safetensors_sha256": _safetensors(network.state_dict(), target),
         "parameters": sum(p.numel() for p in network.parameters()),
     }

@@ -38,6 +38,8 @@ class AdaptiveConfig:
     match_share: float = 0.5
     smoothing: float = 0.0
     gain: float = 1.0
+    chroma_smoothing: float = 0.0  # of what the change does to colour, when it is used
+    chroma_gain: float = 1.0
     batch: int = 20
     steps: int = 4000
     peak: float = 1e-3
