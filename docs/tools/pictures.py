@@ -29,11 +29,11 @@ def main() -> None:
     """Write every picture."""
     PICTURES.mkdir(exist_ok=True)
     photo = np.asarray(cv2.cvtColor(cv2.imread(str(PORTRAIT)), cv2.COLOR_BGR2RGB), np.uint8)
-    san = faceveil.load_protector("san", threads=1)
-    face = san.detector.detect(photo)[0]
+    usual = faceveil.load_protector(threads=1)
+    face = usual.detector.detect(photo)[0]
     frame = canonical_from_landmarks(face.landmarks)
     crop = extract_crop(photo, frame)
-    done = san.protect_photo(photo, strength=1.0).image
+    done = usual.protect_photo(photo, strength=1.0).image
     after = extract_crop(done, frame)
 
     points = transform(frame, face.landmarks)
@@ -45,9 +45,9 @@ def main() -> None:
     labels = ("before", "where pixels changed", "after")
     small = [enlarged(picture, 0.75) for picture in (photo, touched(photo, done), done)]
     save("paste", list(zip(labels, small, strict=True)))
-    save("strength", [(f"strength {s:g}", shown(san, crop, s)) for s in (0.0, 0.4, 0.8, 1.0)])
+    save("strength", [(f"strength {s:g}", shown(usual, crop, s)) for s in (0.0, 0.4, 0.8, 1.0)])
     targets: tuple[faceveil.Target, ...] = ("same", "neutral", "opposite")
-    save("targets", [("original", crop), *((t, shown(san, crop, 1.0, t)) for t in targets)])
+    save("targets", [("original", crop), *((t, shown(usual, crop, 1.0, t)) for t in targets)])
     tiles = [("original", crop)]
     for method in METHODS:
         protector = faceveil.load_protector(method, threads=1)

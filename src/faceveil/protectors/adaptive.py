@@ -68,8 +68,11 @@ class AdaptiveProtector:
         if len(faces) == 0:
             return faces.copy()
         small = to_frame(faces, self.frame)
-        image = np.ascontiguousarray(small.transpose(0, 3, 1, 2))
-        feed = {"image": image, "target": target.astype(np.float32)}
-        out = run_in_batches(self._session, feed).transpose(0, 2, 3, 1)
-        change = calmer(out - small, self.card["chroma_smoothing_px"], self.card["chroma_gain"])
+        both = np.concatenate([small, small[:, :, ::-1]])
+        image = np.ascontiguousarray(both.transpose(0, 3, 1, 2))
+        feed = {"image": image, "target": np.tile(target, 2).astype(np.float32)}
+        moved = run_in_batches(self._session, feed).transpose(0, 2, 3, 1) - both
+        # The mean over a face and its mirror image: what suits one side only is halved.
+        even = (moved[: len(small)] + moved[len(small) :, :, ::-1]) / 2
+        change = calmer(even, self.card["chroma_smoothing_px"], self.card["chroma_gain"])
         return add_change(faces, change, self.card["smoothing_px"], self.card["gain"])

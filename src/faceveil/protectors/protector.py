@@ -36,6 +36,8 @@ from faceveil.types import (
     Uint8Array,
 )
 
+_TOGETHER = 64  # crops at a time: memory does not grow with their number
+
 
 class Protector:
     """Protects photos and crops with one method.
@@ -154,30 +156,39 @@ class Protector:
         share = strength_of(method, checked_strength(strength))
         wanted = wish(method.name, method.own_target, target, drawn=bool(key))
         _check_crops(crops)
+        done, draw = crops.copy(), Draw(seed, key)
         if len(crops) == 0:
-            return crops.copy()
-        grey: Float32Array
-        grey = np.asarray(crops / np.float32(255), np.float32) if crops.ndim == 3 else luma(crops)
-        male = self._genders(genders, grey, wanted)
-        numbers = numeric_targets(male, wanted, crops, Draw(seed, key))
-        change = share * change_of(method, crops, male, numbers, None)
-        change = change if change.ndim == crops.ndim else change[..., None]
-        return np.clip(np.rint(crops + change * 255), 0, 255).astype(np.uint8)
+            return done
+        male = self._genders(genders, crops, wanted)
+        for start in range(0, len(crops), _TOGETHER):
+            rows = slice(start, start + _TOGETHER)
+            numbers = numeric_targets(male[rows], wanted, crops[rows], draw)
+            change = share * change_of(method, crops[rows], male[rows], numbers, None)
+            change = change if change.ndim == crops.ndim else change[..., None]
+            done[rows] = np.clip(np.rint(crops[rows] + change * 255), 0, 255)
+        return done
 
     def _genders(
-        self, genders: Sequence[int] | Uint8Array | None, grey: Float32Array, wanted: Target
+        self, genders: Sequence[int] | Uint8Array | None, crops: Uint8Array, wanted: Target
     ) -> Float32Array:
         if genders is None and not asks_for_gender(wanted, self.crop_protector.needs_gender):
-            return np.full(len(grey), UNKNOWN, np.float32)
+            return np.full(len(crops), UNKNOWN, np.float32)
         if genders is None:
-            return (self.estimator.p_male(grey) >= 0.5).astype(np.float32)
+            parts = [crops[k : k + _TOGETHER] for k in range(0, len(crops), _TOGETHER)]
+            p_male = [self.estimator.p_male(_luma(part)) for part in parts]
+            return (np.concatenate(p_male) >= 0.5).astype(np.float32)
         given = np.asarray(genders)
-        if given.shape != (len(grey),) or not np.isin(given, (0, 1)).all():
+        if given.shape != (len(crops),) or not np.isin(given, (0, 1)).all():
             raise OptionError(
                 f"genders: got {given.tolist() if given.size < 9 else given.shape}; expected "
-                f"{len(grey)} values of 0 (female) or 1 (male), or None"
+                f"{len(crops)} values of 0 (female) or 1 (male), or None"
             )
         return given.astype(np.float32)
+
+
+def _luma(crops: Uint8Array) -> Float32Array:
+    grey = crops.ndim == 3
+    return np.asarray(crops / np.float32(255), np.float32) if grey else luma(crops)
 
 
 def _check_crops(crops: Uint8Array) -> None:
