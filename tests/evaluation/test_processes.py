@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +55,14 @@ def gone(pid):
     except ProcessLookupError:
         return True
     return False
+
+
+def ended(pid):
+    """Whether an orphan has ended, even if nobody has asked yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return gone(pid)
 
 
 def pids(folder):
@@ -118,6 +129,22 @@ def test_ctrl_c_whichever_thread_gets_it(tmp_path, other):
         over.set()
         signal.signal(signal.SIGINT, before)
     assert all(gone(pid) for pid in pids(tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL")
+def test_they_end_with_a_killed_parent(tmp_path):
+    code = "import sys, pathlib; from tests.evaluation.test_processes import *\n"
+    code += "list(each_in_processes(2, sleep, [(pathlib.Path(sys.argv[1]), k) for k in range(3)]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as parent:
+        deadline = time.monotonic() + 120
+        while len(list(tmp_path.iterdir())) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        parent.kill()
+    while not all(ended(pid) for pid in pids(tmp_path)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_whoever_stops_listening_ends_them(tmp_path):

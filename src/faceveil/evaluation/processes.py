@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -81,7 +83,8 @@ def _answer(ours: Connection) -> None:
 
 
 def _serve(theirs: Connection, function: Callable[..., None]) -> None:
-    """Do what the pipe says until it is closed."""
+    """Do what the pipe says until it is closed, or the one at its other end is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
             arguments = theirs.recv()
@@ -96,6 +99,14 @@ def _serve(theirs: Connection, function: Callable[..., None]) -> None:
             theirs.send(error)
         except BrokenPipeError:
             return
+
+
+def _end_with_parent() -> None:
+    """A unit takes minutes: nobody would stop it once the process that wants it was killed."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _portable(error: Exception) -> Exception:
