@@ -7,7 +7,8 @@ import pytest
 
 import faceveil
 from faceveil.errors import OptionError
-from faceveil.protectors.adaptive import AdaptiveProtector
+from faceveil.imaging.crop import LUMA
+from faceveil.protectors.adaptive import AdaptiveProtector, calmer
 from faceveil.protectors.obscure import Blur
 from faceveil.protectors.protector import Protector
 from faceveil.protectors.registry import DEFAULT, build_crop_protector
@@ -92,3 +93,31 @@ def test_a_blur_has_no_targets():
             blur.protect_photo(photo, **options)
         with pytest.raises(OptionError, match="leave it out"):
             blur.protect_crops(CROPS, **options)
+
+
+def test_calmer_keeps_luma_and_takes_colour():
+    change = RNG.normal(0, 0.1, (2, 64, 64, 3)).astype(np.float32)
+    grey = change @ LUMA
+    for smoothing, gain in ((0.0, 0.5), (7.0, 0.5), (7.0, 0.0)):
+        np.testing.assert_allclose(calmer(change, smoothing, gain) @ LUMA, grey, atol=1e-5)
+    np.testing.assert_allclose(
+        calmer(change, 0.0, 0.5) - grey[..., None], (change - grey[..., None]) / 2, atol=1e-6
+    )
+    np.testing.assert_allclose(calmer(change, 0.0, 1.0), change, atol=1e-6)
+    smooth = calmer(change, 14.0, 1.0) - grey[..., None]  # 4 pixels of 64
+    assert smooth.std() < 0.2 * (change - grey[..., None]).std()
+
+
+def test_a_mirror_image_becomes_the_mirror_image(protector):
+    mirrored = protector.protect_crops(np.ascontiguousarray(CROPS[:, :, ::-1]))[:, :, ::-1]
+    assert np.abs(mirrored.astype(int) - protector.protect_crops(CROPS)).max() <= 1
+
+
+def test_many_crops_are_as_few(protector):
+    many = np.concatenate([CROPS] * 40)
+    assert (
+        np.abs(
+            protector.protect_crops(many)[-2:].astype(int) - protector.protect_crops(CROPS)
+        ).max()
+        <= 1
+    )
