@@ -151,7 +151,8 @@ def _speed() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "adversaries": lambda: _headline("development", "development-editors"),
+    "adversaries": lambda: _headline("development", "development-editors", "development-default"),
+    "default": lambda: _headline("default"),
     "photos": lambda: _headline("photos"),
     "gender-an": lambda: _headline("gender-an"),
     "family": _family,

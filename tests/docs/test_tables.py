@@ -47,7 +47,12 @@ def test_family(shown):
 
 @pytest.mark.parametrize(
     ("place", "names"),
-    [(0, ("development", "development-editors")), (1, ("photos",)), (2, ("gender-an",))],
+    [
+        (0, ("development", "development-editors", "development-default")),
+        (1, ("default",)),
+        (2, ("photos",)),
+        (3, ("gender-an",)),
+    ],
 )
 def test_headlines(shown, place, names):
     table = table_with(shown, "strongest adversary's AUC")[place]
