@@ -30,7 +30,7 @@ import faceveil
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "endtoend.json"
-OURS = (sys.executable, "-m", "faceveil", "protect")
+OURS = (sys.executable, "-m", "faceveil", "protect", "--method", "san")
 
 
 def run(command: Sequence[str], cores: int | None = None) -> dict[str, float]:

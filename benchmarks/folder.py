@@ -1,6 +1,6 @@
 """A folder through ``faceveil protect``, as a user runs it: faces found, time, peak memory.
 
-``python benchmarks/folder.py PHOTO_DIR [--limit 200] [--jobs 0]``
+``python benchmarks/folder.py PHOTO_DIR [--limit 200] [--jobs 0] [--methods san adaptive]``
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Any
 RESULT = Path(__file__).parent / "results" / "folder.json"
 
 
-def measure(folder: Path, limit: int, jobs: int) -> dict[str, Any]:
+def measure(folder: Path, limit: int, jobs: int, method: str) -> dict[str, Any]:
     """Run the command in a process of its own on the first ``limit`` photos by name."""
     photos = sorted(str(p) for p in folder.iterdir() if p.is_file())[:limit]
     with tempfile.TemporaryDirectory() as output:
         report = Path(output) / "report.json"
         command = [sys.executable, "-m", "faceveil", "protect", *photos, "-o", output, "-q"]
-        command += ["--jobs", str(jobs), "--report", str(report)]
+        command += ["--method", method, "--jobs", str(jobs), "--report", str(report)]
         start = time.perf_counter()
         code = subprocess.run(command, check=False).returncode
         seconds = time.perf_counter() - start
@@ -34,6 +34,7 @@ def measure(folder: Path, limit: int, jobs: int) -> dict[str, Any]:
     files = document["files"]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
+        "method": method,
         "folder": folder.name,
         "photos": len(photos),
         "counts": document["counts"],
@@ -55,8 +56,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--limit", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=0)
+    parser.add_argument("--methods", nargs="+", default=["san", "adaptive"])
     a = parser.parse_args()
-    found = measure(a.folder, a.limit, a.jobs)
+    found = [measure(a.folder, a.limit, a.jobs, method) for method in a.methods]
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))

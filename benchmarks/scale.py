@@ -26,7 +26,8 @@ def measure(photos: Path, engine: str, workers: int) -> dict[str, Any]:
     """Run the command in a process of its own, on all photos of a folder."""
     with tempfile.TemporaryDirectory() as output:
         report = Path(output) / "report.json"
-        command = [sys.executable, "-m", "faceveil", "protect", str(photos), "-o", output, "-q"]
+        command = [sys.executable, "-m", "faceveil", "protect", str(photos)]
+        command += ["--method", "san", "-o", output, "-q"]
         command += ["--jobs", "1", "--report", str(report)]
         if engine == "ray":
             command += ["--engine", "ray", "--workers", str(workers), "--part-size", str(PART)]

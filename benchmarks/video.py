@@ -83,7 +83,8 @@ def speed(portrait: np.ndarray, frames: int, threads: int) -> dict[str, Any]:
         clip = Path(folder) / "clip.mp4"
         write_720p(portrait, clip, frames)
         report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "faceveil", "protect", str(clip), "-o", f"{folder}/out"]
+        command = [sys.executable, "-m", "faceveil", "protect", str(clip)]
+        command += ["--method", "san", "-o", f"{folder}/out"]
         command += ["-q", "--jobs", str(threads), "--report", str(report)]
         before, start = _cpu(), time.perf_counter()
         subprocess.run(command, check=True)
