@@ -32,7 +32,7 @@ from faceveil.protectors.registry import build_crop_protector
 from faceveil.runtime.session import WEIGHTS, read_card
 
 RESULT = Path(__file__).parent / "results" / "floor.json"
-METHODS = ("san", "ensemble", "flowsan", "mixing", "pgd", "cw")
+METHODS = ("adaptive", "san", "ensemble", "flowsan", "mixing", "pgd", "cw")
 SIDE = 1024
 COPY_MB = 128
 
