@@ -19,6 +19,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -29,10 +30,18 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, shape_inference
 
 from faceveil.protectors.registry import build_crop_protector
+from faceveil.runtime.device import Device, Precision, on_device
+from faceveil.runtime.openvino import OpenVINONetwork, openvino_network
 from faceveil.runtime.session import WEIGHTS, read_card
 
 RESULT = Path(__file__).parent / "results" / "floor.json"
 METHODS = ("adaptive", "san", "ensemble", "flowsan", "mixing", "pgd", "cw")
+ENGINES: tuple[tuple[Device, Precision], ...] = (
+    ("cpu", "float32"),
+    ("openvino", "float32"),
+    ("openvino", "bfloat16"),
+)
+ON_OPENVINO = METHODS[:4]
 SIDE = 1024
 COPY_MB = 128
 
@@ -104,22 +113,29 @@ def least_time(work: Callable[[], Any], runs: int) -> float:
 
 
 def matrix_rate(runs: int) -> dict[str, float]:
-    """Multiply-adds a second of 1024 x 1024 matrix products in float32, by library."""
+    """Multiply-adds a second of 1024 x 1024 matrix products, by library; float32 but the last."""
     a, b = (np.random.default_rng(s).random((SIDE, SIDE), np.float32) for s in (0, 1))
     shape = [SIDE, SIDE]
     values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in "abc"]
     node = helper.make_node("MatMul", ["a", "b"], ["c"])
     graph = helper.make_graph([node], "product", values[:2], values[2:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    raw = model.SerializeToString()
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    product = ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    product = ort.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
     feed = {"a": a, "b": b}
+    by_openvino = {p: openvino_network(raw, 1, p) for p in ("float32", "bfloat16")}
+
+    def openvino_rate(precision: Precision) -> float:
+        request = by_openvino[precision]._model.create_infer_request()
+        return SIDE**3 / least_time(lambda: request.infer(feed, share_inputs=True), runs)
+
     return {
         "numpy": SIDE**3 / least_time(lambda: a @ b, runs),
         "onnxruntime": SIDE**3 / least_time(lambda: product.run(None, feed), runs),
+        "openvino": openvino_rate("float32"),
+        "openvino bfloat16": openvino_rate("bfloat16"),
     }
 
 
@@ -130,7 +146,7 @@ def copy_rate(runs: int) -> float:
     return 2 * source.nbytes / least_time(lambda: np.copyto(target, source), runs)
 
 
-_NAMES: WeakKeyDictionary[ort.InferenceSession, str] = WeakKeyDictionary()
+_NAMES: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """Which of the package's models each session runs."""
 
 
@@ -138,14 +154,19 @@ def remember_sessions() -> None:
     """Note from now on which model a new session is made of: its bytes say it."""
     cards = {card.stem: read_card(card) for card in WEIGHTS.glob("*.json")}
     known = {card["sha256"]: name for name, card in cards.items() if "sha256" in card}
-    make = ort.InferenceSession.__init__
+    for kind in (ort.InferenceSession, OpenVINONetwork):
+        _remember(kind, known)
+
+
+def _remember(kind: Any, known: dict[str, str]) -> None:
+    make = kind.__init__
 
     def making(self: Any, model: Any, *rest: Any, **options: Any) -> None:
         make(self, model, *rest, **options)
         if isinstance(model, bytes):
             _NAMES[self] = known.get(hashlib.sha256(model).hexdigest(), "?")
 
-    ort.InferenceSession.__init__ = making
+    kind.__init__ = making
 
 
 class Calls:
@@ -154,28 +175,40 @@ class Calls:
     def __init__(self) -> None:
         self.faces: Counter[str] = Counter()
         self.seconds = 0.0
-        self._run = ort.InferenceSession.run
+        self._run, self._call = ort.InferenceSession.run, OpenVINONetwork.__call__
 
     def __enter__(self) -> Calls:
-        calls, run = self, self._run
+        def running(session: Any, names: Any, feed: dict[str, Any], *rest: Any) -> Any:
+            return self._timed(session, feed, lambda: self._run(session, names, feed, *rest))
 
-        def counting(self: Any, names: Any, feed: dict[str, Any], *rest: Any) -> Any:
-            start = time.process_time()
-            found = run(self, names, feed, *rest)
-            calls.seconds += time.process_time() - start
-            calls.faces[_NAMES[self]] += len(next(iter(feed.values())))
-            return found
+        def calling(net: Any, feed: dict[str, Any]) -> Any:
+            return self._timed(net, feed, lambda: self._call(net, feed))
 
-        ort.InferenceSession.run = counting
+        ort.InferenceSession.run, OpenVINONetwork.__call__ = running, calling
         return self
 
+    def _timed(self, net: Any, feed: dict[str, Any], work: Callable[[], Any]) -> Any:
+        start = time.process_time()
+        found = work()
+        self.seconds += time.process_time() - start
+        self.faces[_NAMES[net]] += len(next(iter(feed.values())))
+        return found
+
     def __exit__(self, *_: object) -> None:
-        ort.InferenceSession.run = self._run
+        ort.InferenceSession.run, OpenVINONetwork.__call__ = self._run, self._call
 
 
-def measure(name: str, batch: int, runs: int, macs_s: float, bytes_s: float) -> dict[str, Any]:
+def measure(
+    name: str,
+    engine: tuple[Device, Precision],
+    batch: int,
+    runs: int,
+    macs_s: float,
+    bytes_s: float,
+) -> dict[str, Any]:
     """One protector, ``batch`` faces at a time."""
-    protector = build_crop_protector(name, threads=1)
+    with on_device(*engine):
+        protector = build_crop_protector(name, threads=1)
     shape = (batch, 224, 224) if protector.channels == 1 else (batch, 224, 224, 3)
     faces = np.random.default_rng(0).random(shape, np.float32)
     male = (np.arange(batch) % 2).astype(np.float32)
@@ -201,6 +234,8 @@ def measure(name: str, batch: int, runs: int, macs_s: float, bytes_s: float) -> 
         networks = min(networks, calls.seconds / batch)
     return {
         "method": name,
+        "device": engine[0],
+        "precision": engine[1],
         "batch": batch,
         "graph_calls_a_face": asked,
         "multiply_adds_a_face": round(macs),
@@ -222,11 +257,15 @@ def main() -> None:
     a = parser.parse_args()
     remember_sessions()
     rates, copying = matrix_rate(a.runs), copy_rate(a.runs)
-    best = max(rates.values())
+    halved = rates["openvino bfloat16"]
+    best = max(rate for name, rate in rates.items() if "bfloat16" not in name)
     rows = []
-    for name in METHODS:
+    for name, engine in ((n, e) for n in METHODS for e in ENGINES):
+        if engine[0] == "openvino" and name not in ON_OPENVINO:
+            continue
         runs = a.runs if name not in ("pgd", "cw") else 3
-        rows.append(measure(name, a.batch, runs, best, copying))
+        rate = halved if engine[1] == "bfloat16" else best
+        rows.append(measure(name, engine, a.batch, runs, rate, copying))
         print(json.dumps(rows[-1]), flush=True)
     found = {
         "multiply_adds_a_second": {k: round(v) for k, v in rates.items()},
@@ -235,6 +274,7 @@ def main() -> None:
         "protectors": rows,
         "python": platform.python_version(),
         "onnxruntime": ort.__version__,
+        "openvino": version("openvino"),
     }
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(found, indent=1) + "\n")

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from machine import machine
 from quantised import quantised
@@ -33,7 +32,9 @@ from faceveil.networks.layout import channels_last
 from faceveil.networks.prototypes import PrototypeSAN
 from faceveil.networks.san import SAN
 from faceveil.networks.san_inference import SANInference
-from faceveil.runtime.session import WEIGHTS
+from faceveil.runtime.device import CPU, Precision
+from faceveil.runtime.openvino import openvino_network
+from faceveil.runtime.session import WEIGHTS, make_session
 from faceveil.training.export import export_onnx
 from faceveil.types import Float32Array
 
@@ -51,6 +52,9 @@ NETWORKS = (
     "ours, torch bfloat16",
     "ours, ONNX Runtime",
     "ours, ONNX Runtime int8",
+    "plain, OpenVINO",
+    "ours, OpenVINO",
+    "ours, OpenVINO bfloat16",
 )
 Run = Callable[[], Float32Array]
 
@@ -63,13 +67,6 @@ def model(*, rewrite: bool) -> PrototypeSAN:
     own = {k.removeprefix("san."): v.float() for k, v in state.items() if k.startswith("san.")}
     made.san.load_state_dict(own)
     return made.eval()
-
-
-def session(path: Path, threads: int) -> ort.InferenceSession:
-    """A session as the package makes them."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, 3
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def faces(count: int) -> dict[str, Tensor]:
@@ -98,6 +95,8 @@ def export(folder: Path) -> None:
 
 def prepare(name: str, count: int, folder: Path, models: Path, threads: int) -> Run:
     """What runs one network on a batch."""
+    if "OpenVINO" in name:
+        return _openvino(name, count, folder, threads)
     if "torch" in name:
         kind = torch.bfloat16 if "bfloat16" in name else torch.float32
         network: Any = model(rewrite=name.startswith("ours")).san
@@ -109,12 +108,21 @@ def prepare(name: str, count: int, folder: Path, models: Path, threads: int) -> 
         return lambda: network(*given).float().numpy()
     file = {"plain": "plain", "ours": "int8" if "int8" in name else "ours"}.get(name.split(",")[0])
     path = models / "iprobe_san_autoencoder.onnx" if file is None else folder / f"{file}.onnx"
-    net = session(path, threads)
+    net = make_session(path.read_bytes(), threads, [CPU])
     feed = _numpy(faces(count) if name.startswith("ours") else ready_made(count))
     names = [i.name for i in net.get_inputs()]
     if file is None:
         feed = dict(zip(("image", "proto_same", "proto_oppo"), feed.values(), strict=True))
     return lambda: np.asarray(net.run(None, {k: feed[k] for k in names})[0])
+
+
+def _openvino(name: str, count: int, folder: Path, threads: int) -> Run:
+    """The same graphs as the package runs them where the extra ``fast`` is installed."""
+    which = name.split(",")[0]
+    feed = _numpy(faces(count) if which == "ours" else ready_made(count))
+    precision: Precision = "bfloat16" if "bfloat16" in name else "float32"
+    net = openvino_network((folder / f"{which}.onnx").read_bytes(), threads, precision)
+    return lambda: net(feed)
 
 
 def _numpy(given: dict[str, Tensor]) -> dict[str, Float32Array]:
@@ -182,7 +190,7 @@ def main() -> None:
     if a.child:
         child(a.child, a.batch[0], a.runs, a.folder, a.models)
         return
-    facts, rows = machine("torch", "onnxruntime"), []
+    facts, rows = machine("torch", "onnxruntime", "openvino"), []
     with tempfile.TemporaryDirectory() as name:
         export(Path(name))
         for count in a.batch or (1, 32):

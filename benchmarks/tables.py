@@ -15,6 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE / "README.md"
+ENGINE = {"cpu": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -57,11 +58,13 @@ def forward(found: dict[str, Any]) -> str:
 def precision(found: dict[str, Any]) -> str:
     """Time and judges by precision."""
     rows = []
-    for name, r in found["precisions"].items():
+    measured = [(m, p, r) for m, by in found["precisions"].items() for p, r in by.items()]
+    for method, name, r in measured:
         auc, tmr = r["gender AUC"], r["TMR at FMR 0.1 %"]
         kept = [after / before for before, after in tmr.values()]
         rows.append(
             (
+                f"`{method}`",
                 name,
                 f"{r['ms_a_face_batch_1']:.2f}",
                 f"{r['ms_a_face_batch_16']:.2f}",
@@ -71,7 +74,10 @@ def precision(found: dict[str, Any]) -> str:
                 f"{r['mean change']:.4f}",
             )
         )
-    head = ("precision", "ms a face", "in a batch of 16", "mean AUC", "EER", "TMR kept", "change")
+    head = (
+        *("method", "precision", "ms a face", "in a batch of 16"),
+        *("mean AUC", "EER", "TMR kept", "change"),
+    )
     return f"{where(found)}\n\n{table(head, rows)}"
 
 
@@ -114,6 +120,7 @@ def floor(found: dict[str, Any]) -> str:
     rows = [
         (
             f"`{r['method']}`",
+            ENGINE[r["device"]] + (", bfloat16" if r["precision"] == "bfloat16" else ""),
             f"{sum(r['graph_calls_a_face'].values()):.0f}",
             f"{r['multiply_adds_a_face'] / 1e9:.2f}",
             f"{r['least_bytes_a_face'] / 1e6:.1f}",
@@ -126,12 +133,13 @@ def floor(found: dict[str, Any]) -> str:
         for r in found["protectors"]
     ]
     head = (
-        *("method", "graph calls a face", "multiply-adds, 10^9", "bytes, 10^6", "floor, ms"),
+        *("method", "on", "graph calls a face", "multiply-adds, 10^9", "bytes, 10^6", "floor, ms"),
         *("networks, ms", "of the floor", "with all else, ms", "of the floor"),
     )
-    best = max(rates, key=lambda k: rates[k])
+    best = max((k for k in rates if "bfloat16" not in k), key=lambda k: rates[k])
     line = (
         f"{rates[best] / 1e9:.0f} billion multiply-adds a second ({best}), "
+        f"{rates['openvino bfloat16'] / 1e9:.0f} billion in bfloat16, "
         f"{found['copied_bytes_a_second'] / 1e9:.0f} GB copied a second, one thread."
     )
     return f"{line}\n\n{table(head, rows)}"

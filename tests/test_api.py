@@ -32,6 +32,7 @@ def test_signatures():
 
     assert names(faceveil.load_protector) == [
         "name", "detector", "threads", "weights", "stages", "combine", "hide", "seed",
+        "device", "precision",
     ]  # fmt: skip
     assert names(faceveil.check) == ["original", "protected", "detector"]
     assert names(faceveil.Protector.protect_photo) == [

@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from faceveil.runtime.device import openvino_installed
+
 USE = """
 import numpy as np
 import faceveil
@@ -28,6 +32,19 @@ def files_after(tmp_path, code):
 
 def test_no_identifier_and_no_events_in_the_users_folder(tmp_path):
     assert files_after(tmp_path, USE) == []
+
+
+@pytest.mark.skipif(not openvino_installed(), reason="needs the extra 'fast'")
+def test_openvino_calls_nobody(tmp_path):
+    code = (
+        USE.replace("threads=1", 'threads=1, device="openvino"')
+        + """
+import sys
+assert "openvino" in sys.modules
+assert not [m for m in sys.modules if m.startswith("openvino_telemetry")]
+"""
+    )
+    assert files_after(tmp_path, code) == []
 
 
 def test_calls_are_refused_where_onnx_runtime_came_first():

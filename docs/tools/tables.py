@@ -141,10 +141,16 @@ def _pairs() -> str:
 
 
 def _speed() -> str:
-    head = ["method", "networks, ms a face", "with all else, ms a face", "of the floor"]
+    head = ["method", "on", "networks, ms a face", "with all else, ms a face", "of the floor"]
+    engine = {"cpu": "ONNX Runtime", "openvino": "OpenVINO"}
     keys = ("networks_ms", "whole_ms")
     lines = [
-        [f"`{row['method']}`", *(f"{row[k]:.1f}" for k in keys), _percent(row["whole_at"])]
+        [
+            f"`{row['method']}`",
+            f"{engine[row['device']]}, {row['precision']}",
+            *(f"{row[k]:.1f}" for k in keys),
+            _percent(row["whole_at"]),
+        ]
         for row in _read("floor")["protectors"]
     ]
     return _markdown(head, lines)

@@ -12,6 +12,7 @@ from faceveil.imaging.photo import as_rgb
 from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.protector import Protector
 from faceveil.protectors.registry import MethodOptions, build_crop_protector, list_protectors
+from faceveil.runtime.device import Device, Precision, on_device
 from faceveil.runtime.session import WEIGHTS
 from faceveil.types import Uint8Array
 
@@ -31,6 +32,8 @@ def load_protector(
     combine: str | None = None,
     hide: Sequence[str] | None = None,
     seed: int = 0,
+    device: Device | None = None,
+    precision: Precision | None = None,
 ) -> Protector:
     """Load a protector by name.
 
@@ -45,23 +48,29 @@ def load_protector(
         hide: for ``gender-an`` and ``privacynet`` what to hide, some of ``gender``, ``age`` and
             ``race``; gender alone where None.
         seed: decides the draws of ``gibbs``.
+        device: ``cpu``, ``openvino`` (the extra ``fast``), ``cuda``, or ``auto``, the best that is
+            installed; None for ``auto``.
+        precision: of the networks that change faces: ``float32``; ``bfloat16``, which needs
+            OpenVINO; or ``auto``, bfloat16 where it turns out quicker here; None for ``float32``.
 
     Raises:
-        OptionError: if there is no protector of that name, or it does not take an option.
+        OptionError: if there is no protector of that name, it does not take an option, or the
+            device or precision is not to be had.
         ModelError: if a model file is missing or damaged.
 
     Examples:
         >>> protector = load_protector()  # doctest: +SKIP
         >>> protected = protector.protect_photo("portrait.jpg")  # doctest: +SKIP
     """
-    method = build_crop_protector(
-        name,
-        threads=threads,
-        weights=None if weights is None else Path(weights),
-        options=MethodOptions(stages, combine, None if hide is None else tuple(hide), seed),
-    )
-    estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", threads)
-    return Protector(method, estimator, detector or CenterFace(threads=threads))
+    with on_device(device, precision):
+        method = build_crop_protector(
+            name,
+            threads=threads,
+            weights=None if weights is None else Path(weights),
+            options=MethodOptions(stages, combine, None if hide is None else tuple(hide), seed),
+        )
+        estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", threads)
+        return Protector(method, estimator, detector or CenterFace(threads=threads))
 
 
 def check(

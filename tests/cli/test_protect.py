@@ -261,6 +261,15 @@ def test_the_summary_and_the_report_name_the_device(photos, tmp_path, capsys):
     assert (settings["device"], settings["runs_on"]) == ("auto", "CUDA")
 
 
+def test_a_precision_that_is_not_there_is_a_wrong_call(photos, tmp_path, capsys):
+    argv = ["protect", str(photos), "-o", str(tmp_path / "out"), "--device", "cpu"]
+    assert main([*argv, "--precision", "bfloat16"]) == 2
+    said = capsys.readouterr().err
+    assert "which only OpenVINO computes in" in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_gpu_is_a_wrong_call(photos, tmp_path, capsys, monkeypatch):
     from faceveil.runtime import device
 

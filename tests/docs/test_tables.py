@@ -96,7 +96,9 @@ def test_speed(shown):
     (table,) = table_with(shown, "of the floor")
     for line, row in zip(table[1:], read("floor")["protectors"], strict=True):
         assert line[0] == row["method"]
-        assert float(line[2]) == pytest.approx(row["whole_ms"], abs=0.051)
+        engine = "OpenVINO" if row["device"] == "openvino" else "ONNX Runtime"
+        assert line[1] == f"{engine}, {row['precision']}"
+        assert float(line[3]) == pytest.approx(row["whole_ms"], abs=0.051)
 
 
 def test_a_missing_table_says_what_there_is():

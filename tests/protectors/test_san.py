@@ -8,21 +8,21 @@ from faceveil.protectors.san import SANProtector
 from faceveil.runtime.session import WEIGHTS
 
 
-class FixedSession:
+class FixedNetwork:
     """Adds a constant, and remembers what it was fed."""
 
     def __init__(self, change=0.1):
         self.change = change
 
-    def run(self, _, feed, options=None):
+    def __call__(self, feed):
         self.feed = feed
-        return (feed["image"] + np.float32(self.change),)
+        return feed["image"] + np.float32(self.change)
 
 
 @pytest.fixture
 def protector(monkeypatch):
     p = SANProtector(WEIGHTS / "san.onnx", threads=1)
-    monkeypatch.setattr(p.network, "_session", FixedSession())
+    monkeypatch.setattr(p.network, "_network", FixedNetwork())
     return p
 
 
@@ -42,7 +42,7 @@ def test_neutral_takes_the_weighted_prototype(protector):
     luma = np.zeros((3, 224, 224), np.float32)
     target = np.array([0.0, 0.5, 1.0], np.float32)
     protector.protect(luma, np.zeros(3, np.float32), target)
-    fed = protector.network._session.feed["target"]
+    fed = protector.network._network.feed["target"]
     np.testing.assert_allclose(fed, [0, protector.network.male_share, 1])
     assert 0.3 < protector.network.male_share < 0.6
 
@@ -54,7 +54,7 @@ def test_frame_and_warps(protector):
     sides = np.zeros(2, np.float32)
     landmarks = np.stack([canonical_template(224)] * 2)
     protector.protect(luma, sides, sides, landmarks)
-    feed = protector.network._session.feed
+    feed = protector.network._network.feed
     assert feed["image"].shape == (2, 1, 128, 128)
     assert abs(feed["image"].mean() - luma.mean()) < 1e-3
     np.testing.assert_allclose(feed["theta"], np.stack([np.eye(2, 3)] * 2), atol=1e-6)

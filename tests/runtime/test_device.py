@@ -1,12 +1,21 @@
 """Which provider is taken, without a GPU: from lists such as ONNX Runtime gives."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from faceveil.errors import OptionError
 from faceveil.runtime import device
-from faceveil.runtime.device import name_of, providers_for, usable_cores, use_device
+from faceveil.runtime.device import (
+    Choice,
+    chosen,
+    name_of,
+    on_device,
+    providers_for,
+    usable_cores,
+    use_device,
+)
 from faceveil.runtime.session import WEIGHTS, read_card, session
 
 CPU, CUDA, TENSORRT = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt"))
@@ -33,6 +42,7 @@ def automatic():
         ("auto", [TENSORRT, CPU], [TENSORRT, CPU]),
         ("cuda", GPU, [CUDA, CPU]),
         ("cpu", GPU, [CPU]),
+        ("openvino", GPU, [CPU]),
     ],
 )
 def test_providers(wish, available, taken):
@@ -43,13 +53,63 @@ def test_a_gpu_that_is_not_there_is_one_clear_line(automatic, monkeypatch):
     with pytest.raises(OptionError, match="no provider for it; install onnxruntime-gpu") as error:
         providers_for("cuda", PLAIN)
     assert "\n" not in str(error.value)
-    with pytest.raises(OptionError, match="got 'tpu'; expected one of auto, cpu, cuda"):
+    with pytest.raises(OptionError, match="got 'tpu'; expected one of auto, cpu, openvino, cuda"):
         providers_for("tpu", GPU)
     monkeypatch.setattr(device.ort, "get_available_providers", lambda: PLAIN)
     use_device("cpu")
     with pytest.raises(OptionError):
         use_device("cuda")
     assert device.providers() == [CPU]  # the refused wish changed nothing
+
+
+@pytest.mark.parametrize(
+    ("wish", "installed", "available", "on_openvino"),
+    [
+        ("auto", True, PLAIN, True),
+        ("auto", True, GPU, False),
+        ("auto", False, PLAIN, False),
+        ("cpu", True, PLAIN, False),
+        ("openvino", True, GPU, True),
+        ("cuda", True, GPU, False),
+    ],
+)
+def test_when_faces_are_changed_by_openvino(monkeypatch, wish, installed, available, on_openvino):
+    monkeypatch.setattr(device, "openvino_installed", lambda: installed)
+    monkeypatch.setattr(device.ort, "get_available_providers", lambda: available)
+    assert Choice(wish).on_openvino is on_openvino
+
+
+@pytest.mark.parametrize(
+    ("wish", "precision", "message"),
+    [
+        ("openvino", "float32", "pip install"),
+        ("auto", "bfloat16", "only OpenVINO computes in"),
+        ("cpu", "bfloat16", "only OpenVINO computes in"),
+        ("auto", "float16", "got 'float16'; expected one of float32, bfloat16, auto"),
+    ],
+)
+def test_a_choice_that_cannot_be_had(automatic, monkeypatch, wish, precision, message):
+    monkeypatch.setattr(device, "openvino_installed", lambda: False)
+    before = chosen()
+    with pytest.raises(OptionError, match=message) as error:
+        use_device(wish, precision)
+    assert "\n" not in str(error.value)
+    assert chosen() == before
+
+
+def test_a_choice_for_one_block_and_one_thread(automatic):
+    use_device("auto")
+    with on_device("cpu", None):
+        assert chosen() == Choice("cpu")
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(chosen).result() == Choice("auto")
+        with on_device(None, "auto"):
+            assert chosen() == Choice("cpu", "auto")
+        assert chosen() == Choice("cpu")
+    assert chosen() == Choice("auto")
+    with pytest.raises(OptionError), on_device("tpu", None):
+        pass
+    assert chosen() == Choice("auto")
 
 
 def test_sessions_get_what_is_chosen(automatic, monkeypatch):

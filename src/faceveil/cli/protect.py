@@ -124,10 +124,18 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument(
         "--device",
-        choices=("auto", "cpu", "cuda"),
+        choices=("auto", "cpu", "openvino", "cuda"),
         default="auto",
-        help="what networks run on; auto takes an NVIDIA GPU where onnxruntime-gpu offers one "
-        "(default), and the summary says which it was",
+        help="what networks run on; auto takes an NVIDIA GPU where onnxruntime-gpu offers one, "
+        "else OpenVINO where the extra 'fast' is installed, else ONNX Runtime on the CPU "
+        "(default); the summary says which it was",
+    )
+    p.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "auto"),
+        default="float32",
+        help="of the networks that change faces; bfloat16 needs OpenVINO and a processor that has "
+        "it; auto measures which one is quicker here (default: float32)",
     )
     p.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done as JSON")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
@@ -156,7 +164,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
 
     hand_back_large_blocks()
     options = _options(arguments)
-    use_device(arguments.device)
+    use_device(arguments.device, arguments.precision)
     if arguments.camera is not None:
         return run_live(arguments, options, protector or _load(arguments, options, arguments.jobs))
     if not arguments.inputs:

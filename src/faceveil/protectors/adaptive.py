@@ -10,7 +10,8 @@ import numpy as np
 from faceveil.imaging.crop import LUMA
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.protectors.san import add_change, to_frame
-from faceveil.runtime.session import read_card, run_in_batches, session
+from faceveil.runtime.network import network
+from faceveil.runtime.session import read_card
 from faceveil.types import Float32Array, Float64Array, Target
 
 
@@ -55,7 +56,12 @@ class AdaptiveProtector:
         self.card = read_card(weights.with_suffix(".json"), "adaptive")
         self.name = "adaptive"
         self.frame = int(self.card["frame_px"])
-        self._session = session(weights, self.card["sha256"], threads)
+        self._network = network(weights, self.card["sha256"], threads)
+
+    @property
+    def runs_on(self) -> str:
+        """What computes it; see :class:`faceveil.runtime.network.Network`."""
+        return self._network.runs_on
 
     def protect(
         self,
@@ -71,7 +77,7 @@ class AdaptiveProtector:
         both = np.concatenate([small, small[:, :, ::-1]])
         image = np.ascontiguousarray(both.transpose(0, 3, 1, 2))
         feed = {"image": image, "target": np.tile(target, 2).astype(np.float32)}
-        moved = run_in_batches(self._session, feed).transpose(0, 2, 3, 1) - both
+        moved = self._network(feed).transpose(0, 2, 3, 1) - both
         # The mean over a face and its mirror image: what suits one side only is halved.
         even = (moved[: len(small)] + moved[len(small) :, :, ::-1]) / 2
         change = calmer(even, self.card["chroma_smoothing_px"], self.card["chroma_gain"])

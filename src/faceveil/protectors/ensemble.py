@@ -49,6 +49,11 @@ class EnsembleProtector:
         self.combine, self.seed = combine, seed
         self.name = f"ensemble-{combine}"
 
+    @property
+    def runs_on(self) -> str:
+        """What computes it."""
+        return self.members[0].runs_on
+
     def outputs(
         self,
         luma: Float32Array,

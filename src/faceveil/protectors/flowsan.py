@@ -36,6 +36,11 @@ class FlowSANProtector:
         self.stages = [SANNetwork(path, threads) for path in weights]
         self.name = "flowsan"
 
+    @property
+    def runs_on(self) -> str:
+        """What computes it."""
+        return self.stages[0].runs_on
+
     def outputs(
         self,
         luma: Float32Array,

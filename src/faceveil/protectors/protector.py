@@ -65,8 +65,8 @@ class Protector:
 
     @property
     def device(self) -> str:
-        """What its networks run on: ``CPU``, ``CUDA`` or ``TensorRT``."""
-        return self.estimator.device
+        """What the method's networks run on, such as ``CPU``, ``CPU (OpenVINO)`` or ``CUDA``."""
+        return getattr(self.crop_protector, "runs_on", self.estimator.device)
 
     def protect_photo(
         self,

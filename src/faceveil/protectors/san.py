@@ -9,7 +9,8 @@ import numpy as np
 
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.prototypes import prototype_warp
-from faceveil.runtime.session import read_card, run_in_batches, session
+from faceveil.runtime.network import network
+from faceveil.runtime.session import read_card
 from faceveil.types import Float32Array, Float64Array, Target
 
 
@@ -30,7 +31,12 @@ class SANNetwork:
         self.male_share = float(self.card["male_share"])
         self.smoothing = float(self.card["smoothing_px"])
         self.gain = float(self.card["gain"])
-        self._session = session(weights, self.card["sha256"], threads)
+        self._network = network(weights, self.card["sha256"], threads)
+
+    @property
+    def runs_on(self) -> str:
+        """What computes it; see :class:`faceveil.runtime.network.Network`."""
+        return self._network.runs_on
 
     def __call__(
         self, faces: Float32Array, male: Float32Array, target: Float32Array, theta: Float32Array
@@ -51,7 +57,7 @@ class SANNetwork:
         """
         share = np.where(target == 0.5, self.male_share, target).astype(np.float32)
         feed = {"image": faces[:, None], "male": male, "target": share, "theta": theta}
-        return np.asarray(run_in_batches(self._session, feed)[:, 0], np.float32)
+        return np.asarray(self._network(feed)[:, 0], np.float32)
 
 
 def to_frame(luma: Float32Array, frame: int) -> Float32Array:
@@ -100,6 +106,11 @@ class SANProtector:
     def __init__(self, weights: Path, threads: int = 0) -> None:
         self.network = SANNetwork(weights, threads)
         self.name = str(self.network.card["name"])
+
+    @property
+    def runs_on(self) -> str:
+        """What computes it."""
+        return self.network.runs_on
 
     def protect(
         self,

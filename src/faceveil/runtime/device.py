@@ -1,24 +1,29 @@
-"""What the networks run on: how many cores, and which of ONNX Runtime's providers."""
+"""What the networks run on: how many cores, which engine, which of ONNX Runtime's providers."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 import onnxruntime as ort
 
 from faceveil.errors import OptionError
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "openvino", "cuda"]
 DEVICES: tuple[Device, ...] = get_args(Device)
+Precision = Literal["float32", "bfloat16", "auto"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 CPU = "CPUExecutionProvider"
 _GPU = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
 """Best first. TensorRT builds an engine for each shape, which takes minutes: only where CUDA's own
 provider is missing."""
 _NAMES = {CPU: "CPU", _GPU[0]: "CUDA", _GPU[1]: "TensorRT"}
-
-_device: Device = "auto"
 
 
 def usable_cores() -> int:
@@ -29,30 +34,17 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
 
 
-def use_device(device: Device) -> None:
-    """Choose what sessions made from now on run on; those that are loaded stay where they are.
-
-    Args:
-        device: ``cpu``; ``cuda``, an NVIDIA GPU; or ``auto``, a GPU where there is one.
-
-    Raises:
-        OptionError: if it is none of these, or there is no GPU for ``cuda``.
-    """
-    global _device
-    providers_for(device, ort.get_available_providers())
-    _device = device
-
-
-def providers() -> list[str]:
-    """ONNX Runtime's providers for a new session, best first."""
-    return providers_for(_device, ort.get_available_providers())
+@lru_cache(maxsize=1)
+def openvino_installed() -> bool:
+    """Whether the extra ``fast`` is there; OpenVINO itself is imported when a network needs it."""
+    return find_spec("openvino") is not None
 
 
 def providers_for(device: str, available: Sequence[str]) -> list[str]:
     """Which of the available providers a device means; the CPU's comes last, for what is left over.
 
     Args:
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: one of :data:`DEVICES`.
         available: what ONNX Runtime was built with.
 
     Raises:
@@ -60,7 +52,7 @@ def providers_for(device: str, available: Sequence[str]) -> list[str]:
     """
     if device not in DEVICES:
         raise OptionError(f"device: got {device!r}; expected one of {', '.join(DEVICES)}")
-    gpu = [] if device == "cpu" else [p for p in _GPU if p in available][:1]
+    gpu = [] if device in ("cpu", "openvino") else [p for p in _GPU if p in available][:1]
     if device == "cuda" and not gpu:
         raise OptionError(
             "device: got cuda, but this ONNX Runtime has no provider for it; install "
@@ -76,3 +68,90 @@ def name_of(session: ort.InferenceSession) -> str:
     """
     first: str = session.get_providers()[0]
     return _NAMES.get(first, first)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What models loaded from now on run on.
+
+    Attributes:
+        device: ``cpu``, ONNX Runtime; ``openvino``, OpenVINO on the CPU for the networks that
+            change faces, ONNX Runtime for all else; ``cuda``, an NVIDIA GPU; or ``auto``, the best
+            that is installed: a GPU, else OpenVINO, else the CPU.
+        precision: of the networks that change faces: ``float32``, the reference; ``bfloat16``,
+            which needs OpenVINO and a processor that computes in it; or ``auto``, bfloat16 where
+            it turns out quicker on this machine.
+
+    Raises:
+        OptionError: if a value is none of these, or names what is not there.
+    """
+
+    device: Device = "auto"
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        providers_for(self.device, ort.get_available_providers())
+        if self.device == "openvino" and not openvino_installed():
+            raise OptionError(
+                "device: got openvino, which is not installed; expected the extra: "
+                'pip install "faceveil[fast]"; or choose cpu'
+            )
+        if self.precision not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
+            raise OptionError(f"precision: got {self.precision!r}; expected one of {known}")
+        if self.precision == "bfloat16" and not self.on_openvino:
+            raise OptionError(
+                "precision: got bfloat16, which only OpenVINO computes in, and that is not in use; "
+                'pip install "faceveil[fast]" and leave out the device, or choose float32'
+            )
+
+    @property
+    def on_openvino(self) -> bool:
+        """Whether the networks that change faces run on OpenVINO."""
+        if self.device == "auto":
+            gpu = any(p in ort.get_available_providers() for p in _GPU)
+            return not gpu and openvino_installed()
+        return self.device == "openvino"
+
+
+_default = Choice()
+_here: ContextVar[Choice | None] = ContextVar("faceveil_device", default=None)
+
+
+def use_device(device: Device, precision: Precision = "float32") -> None:
+    """Choose what models loaded from now on run on; those that are loaded stay where they are.
+
+    Args:
+        device: see :class:`Choice`.
+        precision: see :class:`Choice`.
+
+    Raises:
+        OptionError: if the choice cannot be had; the one before stays.
+    """
+    global _default
+    _default = Choice(device, precision)
+
+
+@contextmanager
+def on_device(device: Device | None, precision: Precision | None) -> Iterator[None]:
+    """Within the block, models of this thread load so; None for what :func:`use_device` chose.
+
+    Raises:
+        OptionError: if the choice cannot be had.
+    """
+    now = chosen()
+    token = _here.set(Choice(device or now.device, precision or now.precision))
+    try:
+        yield
+    finally:
+        _here.reset(token)
+
+
+def chosen() -> Choice:
+    """What a model loaded now runs on."""
+    return _here.get() or _default
+
+
+def providers() -> list[str]:
+    """ONNX Runtime's providers for a new session, best first."""
+    return providers_for(chosen().device, ort.get_available_providers())

@@ -1,0 +1,78 @@
+"""The networks that change faces, on whatever engine was chosen for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from faceveil.errors import FaceVeilError, ModelError
+from faceveil.runtime.device import Precision, chosen, name_of
+from faceveil.runtime.session import SESSIONS, run_in_batches, session, verified_bytes
+from faceveil.types import Float32Array
+
+
+class Network(Protocol):
+    """Faces in, numbers out."""
+
+    @property
+    def runs_on(self) -> str:
+        """For people: ``CPU``, ``CPU (OpenVINO)``, ``CPU (OpenVINO, bfloat16)``, ``CUDA``."""
+        ...
+
+    def __call__(self, feed: Mapping[str, NDArray[np.float32]]) -> Float32Array:
+        """The first output for any number of faces, some at a time.
+
+        Args:
+            feed: inputs by name, each (N, ...) with the same N >= 1.
+        """
+        ...
+
+
+class OrtNetwork:
+    """One network on ONNX Runtime."""
+
+    def __init__(self, session: ort.InferenceSession) -> None:
+        self._session = session
+        self.runs_on = name_of(session)
+
+    def __call__(self, feed: Mapping[str, NDArray[np.float32]]) -> Float32Array:
+        """See :class:`Network`."""
+        return run_in_batches(self._session, feed)
+
+
+def network(path: Path, sha256: str | None = None, threads: int = 0) -> Network:
+    """A network that changes faces, on what :func:`faceveil.runtime.device.chosen` says.
+
+    Args:
+        path: the ONNX file; the first dimension of its inputs is free.
+        sha256: expected digest of the file, or None.
+        threads: threads inside one call; 0 takes all cores.
+
+    Raises:
+        ModelError: if the file is missing, damaged, or no ONNX model.
+        OptionError: if the processor lacks the precision that was chosen.
+    """
+    choice = chosen()
+    if choice.on_openvino:
+        return _on_openvino(path, sha256, threads, choice.precision)
+    return OrtNetwork(session(path, sha256, threads))
+
+
+@lru_cache(maxsize=SESSIONS)
+def _on_openvino(path: Path, sha256: str | None, threads: int, precision: Precision) -> Network:
+    from faceveil.runtime.openvino import openvino_network
+
+    data = verified_bytes(path, sha256)
+    try:
+        return openvino_network(data, threads, precision)
+    except FaceVeilError:
+        raise
+    except Exception as error:  # OpenVINO raises RuntimeError for all that is wrong
+        reason = next((line for line in str(error).splitlines()[::-1] if line.strip()), "")
+        raise ModelError(f"{path}: not a usable ONNX model ({reason}); reinstall it") from error
