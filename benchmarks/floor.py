@@ -31,6 +31,7 @@ from onnx import TensorProto, helper, shape_inference
 
 from faceveil.protectors.registry import build_crop_protector
 from faceveil.runtime.device import Device, Precision, on_device
+from faceveil.runtime.onnx_edit import fix_input
 from faceveil.runtime.openvino import OpenVINONetwork, openvino_network
 from faceveil.runtime.session import WEIGHTS, read_card
 
@@ -154,6 +155,9 @@ def remember_sessions() -> None:
     """Note from now on which model a new session is made of: its bytes say it."""
     cards = {card.stem: read_card(card) for card in WEIGHTS.glob("*.json")}
     known = {card["sha256"]: name for name, card in cards.items() if "sha256" in card}
+    default = (WEIGHTS / "adaptive.onnx").read_bytes()  # it runs with its target as a constant
+    fixed = [fix_input(default, "target", value) for value in (0.0, 0.5, 1.0)]
+    known |= {hashlib.sha256(model).hexdigest(): "adaptive" for model in fixed}
     for kind in (ort.InferenceSession, OpenVINONetwork):
         _remember(kind, known)
 

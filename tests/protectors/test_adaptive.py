@@ -12,7 +12,8 @@ from faceveil.protectors.adaptive import AdaptiveProtector, calmer
 from faceveil.protectors.obscure import Blur
 from faceveil.protectors.protector import Protector
 from faceveil.protectors.registry import DEFAULT, build_crop_protector
-from faceveil.runtime.session import WEIGHTS
+from faceveil.runtime.device import on_device
+from faceveil.runtime.session import WEIGHTS, session
 from tests.protectors.fakes import FixedDetector
 
 RNG = np.random.default_rng(0)
@@ -121,3 +122,25 @@ def test_many_crops_are_as_few(protector):
         ).max()
         <= 1
     )
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_a_constant_target_is_the_same_function(device):
+    """Against the graph as it was exported, which takes a target for each face."""
+    with on_device(device, "float32"):
+        method = AdaptiveProtector(WEIGHTS / "adaptive.onnx", threads=1)
+    faces = RNG.random((5, 128, 128, 3), np.float32)
+    target = np.array([0.5, 1, 0, 1, 0.5], np.float32)
+    whole = session(WEIGHTS / "adaptive.onnx", method.card["sha256"], 1)
+    feed = {"image": np.ascontiguousarray(faces.transpose(0, 3, 1, 2)), "target": target}
+    expected = whole.run(None, feed)[0].transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(method._changed(faces, target), expected, atol=3e-5)
+    assert np.abs(expected[1] - faces[1]).max() > 0.05
+
+
+def test_networks_loaded_later_run_on_what_was_chosen_first():
+    with on_device("cpu", "float32"):
+        method = AdaptiveProtector(WEIGHTS / "adaptive.onnx", threads=1)
+    method.protect(CROPS / np.float32(255), np.zeros(2, np.float32), np.ones(2, np.float32))
+    assert {n.runs_on for n in method._networks.values()} == {"CPU"}
+    assert sorted(method._networks) == [0.5, 1.0]

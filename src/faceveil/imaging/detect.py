@@ -15,7 +15,7 @@ import numpy as np
 
 from faceveil.errors import ModelError, OptionError
 from faceveil.runtime.device import providers
-from faceveil.runtime.onnx_dims import free_image_size
+from faceveil.runtime.onnx_edit import free_image_size
 from faceveil.runtime.session import WEIGHTS, make_session, verified_bytes
 from faceveil.types import Face, Float32Array, Uint8Array
 

@@ -10,7 +10,8 @@ import numpy as np
 from faceveil.imaging.crop import LUMA
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.protectors.san import add_change, to_frame
-from faceveil.runtime.network import network
+from faceveil.runtime.device import chosen, on_device
+from faceveil.runtime.network import Network, network
 from faceveil.runtime.session import read_card
 from faceveil.types import Float32Array, Float64Array, Target
 
@@ -56,12 +57,30 @@ class AdaptiveProtector:
         self.card = read_card(weights.with_suffix(".json"), "adaptive")
         self.name = "adaptive"
         self.frame = int(self.card["frame_px"])
-        self._network = network(weights, self.card["sha256"], threads)
+        self._weights, self._threads, self._choice = weights, threads, chosen()
+        self._networks = {0.5: self._load(0.5)}
 
     @property
     def runs_on(self) -> str:
         """What computes it; see :class:`faceveil.runtime.network.Network`."""
-        return self._network.runs_on
+        return self._networks[0.5].runs_on
+
+    def _load(self, target: float) -> Network:
+        # What the wish decides, gains and offsets of every layer, becomes part of the convolutions.
+        fixed = (("target", target),)
+        with on_device(self._choice.device, self._choice.precision):
+            return network(self._weights, self.card["sha256"], self._threads, fixed)
+
+    def _changed(self, faces: Float32Array, target: Float32Array) -> Float32Array:
+        """The network's outputs: (N, S, S, 3), (N,) -> (N, S, S, 3)."""
+        out = np.empty_like(faces)
+        for value in np.unique(target).tolist():
+            if value not in self._networks:
+                self._networks[value] = self._load(value)
+            rows = target == value
+            image = np.ascontiguousarray(faces[rows].transpose(0, 3, 1, 2))
+            out[rows] = self._networks[value]({"image": image}).transpose(0, 2, 3, 1)
+        return out
 
     def protect(
         self,
@@ -75,9 +94,7 @@ class AdaptiveProtector:
             return faces.copy()
         small = to_frame(faces, self.frame)
         both = np.concatenate([small, small[:, :, ::-1]])
-        image = np.ascontiguousarray(both.transpose(0, 3, 1, 2))
-        feed = {"image": image, "target": np.tile(target, 2).astype(np.float32)}
-        moved = self._network(feed).transpose(0, 2, 3, 1) - both
+        moved = self._changed(both, np.tile(target, 2)) - both
         # The mean over a face and its mirror image: what suits one side only is halved.
         even = (moved[: len(small)] + moved[len(small) :, :, ::-1]) / 2
         change = calmer(even, self.card["chroma_smoothing_px"], self.card["chroma_gain"])

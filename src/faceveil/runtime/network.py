@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from faceveil.errors import FaceVeilError, ModelError
 from faceveil.runtime.device import Precision, chosen, name_of
-from faceveil.runtime.session import SESSIONS, run_in_batches, session, verified_bytes
+from faceveil.runtime.session import (
+    SESSIONS,
+    Fixed,
+    run_in_batches,
+    session,
+    verified_bytes,
+    with_fixed,
+)
 from faceveil.types import Float32Array
 
 
@@ -46,13 +53,15 @@ class OrtNetwork:
         return run_in_batches(self._session, feed)
 
 
-def network(path: Path, sha256: str | None = None, threads: int = 0) -> Network:
+def network(path: Path, sha256: str | None = None, threads: int = 0, fixed: Fixed = ()) -> Network:
     """A network that changes faces, on what :func:`faceveil.runtime.device.chosen` says.
 
     Args:
         path: the ONNX file; the first dimension of its inputs is free.
         sha256: expected digest of the file, or None.
         threads: threads inside one call; 0 takes all cores.
+        fixed: inputs that are the same for all faces: what depends on them alone is worked out
+            when the network is loaded.
 
     Raises:
         ModelError: if the file is missing, damaged, or no ONNX model.
@@ -60,17 +69,19 @@ def network(path: Path, sha256: str | None = None, threads: int = 0) -> Network:
     """
     choice = chosen()
     if choice.on_openvino:
-        return _on_openvino(path, sha256, threads, choice.precision)
-    return OrtNetwork(session(path, sha256, threads))
+        return _on_openvino(path, sha256, threads, choice.precision, fixed)
+    return OrtNetwork(session(path, sha256, threads, fixed))
 
 
 @lru_cache(maxsize=SESSIONS)
-def _on_openvino(path: Path, sha256: str | None, threads: int, precision: Precision) -> Network:
+def _on_openvino(
+    path: Path, sha256: str | None, threads: int, precision: Precision, fixed: Fixed
+) -> Network:
     from faceveil.runtime.openvino import openvino_network
 
     data = verified_bytes(path, sha256)
     try:
-        return openvino_network(data, threads, precision)
+        return openvino_network(with_fixed(data, fixed), threads, precision)
     except FaceVeilError:
         raise
     except Exception as error:  # OpenVINO raises RuntimeError for all that is wrong

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from faceveil.errors import ModelError
 from faceveil.runtime.device import CPU, providers
+from faceveil.runtime.onnx_edit import fix_input
 from faceveil.types import Float32Array
 
 ort.disable_telemetry_events()  # where a program imported it before FaceVeil could set the variable
@@ -115,7 +116,20 @@ def run_in_batches(
     return np.concatenate(parts)
 
 
-def session(path: Path, sha256: str | None = None, threads: int = 0) -> ort.InferenceSession:
+Fixed = tuple[tuple[str, float], ...]
+"""Inputs of a network that are constants, by name."""
+
+
+def with_fixed(model: bytes, fixed: Fixed) -> bytes:
+    """The model with those inputs as constants; see :func:`.onnx_edit.fix_input`."""
+    for name, value in fixed:
+        model = fix_input(model, name, value)
+    return model
+
+
+def session(
+    path: Path, sha256: str | None = None, threads: int = 0, fixed: Fixed = ()
+) -> ort.InferenceSession:
     """An ONNX Runtime session, shared by all that ask for the same file on the same device.
 
     The last :data:`SESSIONS` ones are kept; who holds one keeps it besides. The device is that of
@@ -125,20 +139,21 @@ def session(path: Path, sha256: str | None = None, threads: int = 0) -> ort.Infe
         path: the ONNX file.
         sha256: expected digest of the file, or None.
         threads: threads inside one operator; 0 lets ONNX Runtime take all cores.
+        fixed: inputs that are constants in this session.
 
     Raises:
         ModelError: if the file is missing, damaged, or no ONNX model.
     """
-    return _session(path, sha256, threads, tuple(providers()))
+    return _session(path, sha256, threads, tuple(providers()), fixed)
 
 
 @lru_cache(maxsize=SESSIONS)
 def _session(
-    path: Path, sha256: str | None, threads: int, chosen: tuple[str, ...]
+    path: Path, sha256: str | None, threads: int, chosen: tuple[str, ...], fixed: Fixed
 ) -> ort.InferenceSession:
     data = verified_bytes(path, sha256)
     try:
-        return make_session(data, threads, chosen)
+        return make_session(with_fixed(data, fixed), threads, chosen)
     except Exception as error:  # ONNX Runtime raises its own unrelated classes
         reason = str(error).splitlines()[0]
         raise ModelError(f"{path}: not a usable ONNX model ({reason}); reinstall it") from error

@@ -1,4 +1,4 @@
-"""Freeing an ONNX file's sizes: checked with the onnx package and by running it."""
+"""Changes to ONNX files: checked with the onnx package and by running them."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ onnx = pytest.importorskip("onnx", reason="needs the dev extra")
 import onnxruntime as ort  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from faceveil.runtime.onnx_dims import free_image_size  # noqa: E402
+from faceveil.runtime.onnx_edit import fix_input, free_image_size  # noqa: E402
 
 
 def model():
@@ -46,3 +46,38 @@ def test_runs_at_other_sizes():
 def test_garbage(bad):
     with pytest.raises(ValueError, match="not an ONNX file"):
         free_image_size(bad)
+
+
+def scaled():
+    """y = x * s, s being one number a picture."""
+    values = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 4, 4]),
+        helper.make_tensor_value_info("s", TensorProto.FLOAT, ["n"]),
+    ]
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1, 4, 4])
+    axes = numpy_helper.from_array(np.array([1, 2, 3], np.int64), "axes")
+    nodes = [
+        helper.make_node("Unsqueeze", ["s", "axes"], ["t"]),
+        helper.make_node("Mul", ["x", "t"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "g", values, [output], [axes])
+    imports = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8).SerializeToString()
+
+
+def test_an_input_becomes_a_constant():
+    changed = fix_input(scaled(), "s", 0.25)
+    read = onnx.load_from_string(changed)
+    onnx.checker.check_model(read)
+    assert [i.name for i in read.graph.input] == ["x"]
+    (tensor,) = [t for t in read.graph.initializer if t.name == "s"]
+    np.testing.assert_array_equal(numpy_helper.to_array(tensor), np.float32([0.25]))
+    assert read.graph.node == onnx.load_from_string(scaled()).graph.node
+    x = np.random.default_rng(0).random((3, 1, 4, 4), np.float32)
+    (y,) = ort.InferenceSession(changed).run(None, {"x": x})
+    np.testing.assert_array_equal(y, x / 4)
+
+
+def test_an_input_that_is_not_there():
+    with pytest.raises(ValueError, match="no input 'target'"):
+        fix_input(scaled(), "target", 1.0)

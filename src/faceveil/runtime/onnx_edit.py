@@ -1,21 +1,25 @@
-"""Free the fixed image sizes of an ONNX file, without the onnx package.
+"""Small changes to an ONNX file, without the onnx package.
 
-Old exports (CenterFace among them) state fixed input sizes although every operator takes any. The
-file is a protocol buffer; only the shapes of the graph's inputs and outputs are rewritten, and
-inputs that merely repeat weights are dropped. Field numbers are those of ``onnx.proto``.
+The file is a protocol buffer; all but the fields in question stay byte for byte. Field numbers are
+those of ``onnx.proto``.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 
 _GRAPH, _INITIALIZER, _INPUT, _OUTPUT = 7, 5, 11, 12
+_TENSOR_DIMS, _TENSOR_KIND, _RAW_DATA, _FLOAT = 1, 2, 9, 1
 _NAME, _TENSOR_NAME, _TYPE, _TENSOR_TYPE, _SHAPE, _DIM, _DIM_PARAM = 1, 8, 2, 1, 2, 1, 2
 _LENGTH_DELIMITED = 2
 
 
 def free_image_size(model: bytes, axes: tuple[int, ...] = (0, 2, 3)) -> bytes:
     """The model with named, free dimensions in place of fixed ones.
+
+    Old exports (CenterFace among them) state fixed input sizes although every operator takes any.
+    Inputs that merely repeat weights are dropped.
 
     Args:
         model: a serialised ONNX model whose inputs and outputs are (N, C, H, W).
@@ -25,6 +29,37 @@ def free_image_size(model: bytes, axes: tuple[int, ...] = (0, 2, 3)) -> bytes:
         The changed model, serialised.
     """
     return _rewrite(model, _GRAPH, lambda graph: _free_graph(graph, axes))
+
+
+def fix_input(model: bytes, name: str, value: float) -> bytes:
+    """The model with one of its inputs as a constant.
+
+    Whoever runs it can then work out beforehand what depends on that input alone.
+
+    Args:
+        model: a serialised ONNX model.
+        name: an input of shape (N,), float32.
+        value: what all N are.
+
+    Raises:
+        ValueError: if the model has no such input.
+    """
+
+    def graph(message: bytes) -> bytes:
+        kept, found = bytearray(), False
+        for field, _, raw, payload in _fields(message):
+            if field == _INPUT and _text(payload, _NAME) == name:
+                found = True
+            else:
+                kept += raw
+        if not found:
+            raise ValueError(f"no input {name!r}: not the model that was expected")
+        tensor = _number(_TENSOR_DIMS << 3) + _number(1) + _number(_TENSOR_KIND << 3)
+        tensor += _number(_FLOAT) + _pack(_TENSOR_NAME, name.encode())
+        tensor += _pack(_RAW_DATA, struct.pack("<f", value))
+        return bytes(kept) + _pack(_INITIALIZER, tensor)
+
+    return _rewrite(model, _GRAPH, graph)
 
 
 def _free_graph(graph: bytes, axes: tuple[int, ...]) -> bytes:
