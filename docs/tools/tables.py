@@ -156,6 +156,26 @@ def _speed() -> str:
     return _markdown(head, lines)
 
 
+def _precision() -> str:
+    head = ["method", "precision", "ms a face", "mean AUC", "EER", "TMR kept"]
+    lines = []
+    for method, precisions in _read("precision")["precisions"].items():
+        for name, row in precisions.items():
+            auc = [after for _, after in row["gender AUC"].values()]
+            kept = [after / before for before, after in row["TMR at FMR 0.1 %"].values()]
+            lines.append(
+                [
+                    f"`{method}`",
+                    name,
+                    f"{row['ms_a_face_batch_1']:.1f}",
+                    _three(sum(auc) / len(auc)),
+                    _percent(row["mean gender EER"][1]),
+                    _percent(sum(kept) / len(kept)),
+                ]
+            )
+    return _markdown(head, lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "adversaries": lambda: _headline("development", "development-editors", "development-default"),
     "default": lambda: _headline("default"),
@@ -168,6 +188,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "noise-cw": lambda: _noise("noise_cw"),
     "judges-stated": _judges,
     "lfw-pairs": _pairs,
+    "precision": _precision,
     "speed": _speed,
 }
 """Tables by name."""

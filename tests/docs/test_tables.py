@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from docs.tools import tables
 
@@ -16,8 +17,10 @@ def read(name):
 
 @pytest.fixture(scope="module")
 def shown(pages, site):
-    """The tables of the built page, by their first row's joined heads."""
-    found = pages[site / "reproduction.html"].tables
+    """The tables of figures on the built pages."""
+    options, *speed = pages[site / "speed.html"].tables
+    assert options[0] == ["option", "what"]
+    found = [*pages[site / "reproduction.html"].tables, *speed]
     assert len(found) == len(tables.TABLES)
     return found
 
@@ -90,6 +93,16 @@ def test_noise(shown, place, name):
     for line, row in zip(table[1:], rows.values(), strict=True):
         assert float(line[1]) == pytest.approx(row["mean AUC of unseen judges"], abs=0.00051)
         assert float(line[4]) == pytest.approx(row["TMR"]["mobileface_v2"], abs=0.00051)
+
+
+def test_precision(shown):
+    (table,) = table_with(shown, "precision")
+    rows = [(m, p, r) for m, by in read("precision")["precisions"].items() for p, r in by.items()]
+    for line, (method, precision, row) in zip(table[1:], rows, strict=True):
+        assert line[:2] == [method, precision]
+        assert float(line[2]) == pytest.approx(row["ms_a_face_batch_1"], abs=0.051)
+        mean = np.mean([after for _, after in row["gender AUC"].values()])
+        assert float(line[3]) == pytest.approx(mean, abs=0.00051)
 
 
 def test_speed(shown):

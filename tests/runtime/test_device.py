@@ -14,7 +14,6 @@ from faceveil.runtime.device import (
     on_device,
     providers_for,
     usable_cores,
-    use_device,
 )
 from faceveil.runtime.session import WEIGHTS, read_card, session
 
@@ -26,12 +25,6 @@ GPU = [TENSORRT, CUDA, CPU]
 class FakeSession:
     def __init__(self, *providers):
         self.get_providers = lambda: list(providers)
-
-
-@pytest.fixture
-def automatic():
-    yield
-    use_device("auto")
 
 
 @pytest.mark.parametrize(
@@ -49,17 +42,17 @@ def test_providers(wish, available, taken):
     assert providers_for(wish, available) == taken
 
 
-def test_a_gpu_that_is_not_there_is_one_clear_line(automatic, monkeypatch):
+def test_a_gpu_that_is_not_there_is_one_clear_line(monkeypatch):
     with pytest.raises(OptionError, match="no provider for it; install onnxruntime-gpu") as error:
         providers_for("cuda", PLAIN)
     assert "\n" not in str(error.value)
     with pytest.raises(OptionError, match="got 'tpu'; expected one of auto, cpu, openvino, cuda"):
         providers_for("tpu", GPU)
     monkeypatch.setattr(device.ort, "get_available_providers", lambda: PLAIN)
-    use_device("cpu")
-    with pytest.raises(OptionError):
-        use_device("cuda")
-    assert device.providers() == [CPU]  # the refused wish changed nothing
+    with on_device("cpu", None):
+        with pytest.raises(OptionError), on_device("cuda", None):
+            pass
+        assert device.providers() == [CPU]
 
 
 @pytest.mark.parametrize(
@@ -88,17 +81,14 @@ def test_when_faces_are_changed_by_openvino(monkeypatch, wish, installed, availa
         ("auto", "float16", "got 'float16'; expected one of float32, bfloat16, auto"),
     ],
 )
-def test_a_choice_that_cannot_be_had(automatic, monkeypatch, wish, precision, message):
+def test_a_choice_that_cannot_be_had(monkeypatch, wish, precision, message):
     monkeypatch.setattr(device, "openvino_installed", lambda: False)
-    before = chosen()
     with pytest.raises(OptionError, match=message) as error:
-        use_device(wish, precision)
+        Choice(wish, precision)
     assert "\n" not in str(error.value)
-    assert chosen() == before
 
 
-def test_a_choice_for_one_block_and_one_thread(automatic):
-    use_device("auto")
+def test_a_choice_for_one_block_and_one_thread():
     with on_device("cpu", None):
         assert chosen() == Choice("cpu")
         with ThreadPoolExecutor(1) as pool:
@@ -112,7 +102,7 @@ def test_a_choice_for_one_block_and_one_thread(automatic):
     assert chosen() == Choice("auto")
 
 
-def test_sessions_get_what_is_chosen(automatic, monkeypatch):
+def test_sessions_get_what_is_chosen(monkeypatch):
     from faceveil.runtime import session as module
 
     asked = []
@@ -128,11 +118,10 @@ def test_sessions_get_what_is_chosen(automatic, monkeypatch):
     file, digest = card.with_suffix(".onnx"), read_card(card)["sha256"]
     module._session.cache_clear()
     try:
-        use_device("auto")
         assert name_of(session(file, digest, 3)) == "CUDA"
-        use_device("cpu")
-        assert name_of(session(file, digest, 3)) == "CPU"  # not the one made before
-        assert name_of(session(file, digest, 3)) == "CPU"
+        with on_device("cpu", None):
+            assert name_of(session(file, digest, 3)) == "CPU"  # not the one made before
+            assert name_of(session(file, digest, 3)) == "CPU"
     finally:
         module._session.cache_clear()
     assert asked == [[CUDA, CPU], [CPU]]

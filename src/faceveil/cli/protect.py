@@ -157,14 +157,14 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
     from faceveil.imaging.encode import remove_stale, write_atomic
-    from faceveil.runtime.device import usable_cores, use_device
+    from faceveil.runtime.device import Choice, usable_cores
     from faceveil.runtime.paths import is_clip, plan_jobs, shown
     from faceveil.runtime.report import counts, summary, to_json
     from faceveil.runtime.room import hand_back_large_blocks
 
     hand_back_large_blocks()
     options = _options(arguments)
-    use_device(arguments.device, arguments.precision)
+    Choice(arguments.device, arguments.precision)  # what cannot be had is told before anything else
     if arguments.camera is not None:
         return run_live(arguments, options, protector or _load(arguments, options, arguments.jobs))
     if not arguments.inputs:
@@ -247,6 +247,8 @@ def method_of(arguments: argparse.Namespace) -> dict[str, Any]:
         "combine": arguments.combine,
         "hide": None if hide is None else tuple(hide.split(",")),
         "seed": arguments.seed,
+        "device": arguments.device,
+        "precision": arguments.precision,
     }
 
 

@@ -72,7 +72,7 @@ def name_of(session: ort.InferenceSession) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What models loaded from now on run on.
+    """What models run on.
 
     Attributes:
         device: ``cpu``, ONNX Runtime; ``openvino``, OpenVINO on the CPU for the networks that
@@ -114,27 +114,16 @@ class Choice:
         return self.device == "openvino"
 
 
-_default = Choice()
 _here: ContextVar[Choice | None] = ContextVar("faceveil_device", default=None)
-
-
-def use_device(device: Device, precision: Precision = "float32") -> None:
-    """Choose what models loaded from now on run on; those that are loaded stay where they are.
-
-    Args:
-        device: see :class:`Choice`.
-        precision: see :class:`Choice`.
-
-    Raises:
-        OptionError: if the choice cannot be had; the one before stays.
-    """
-    global _default
-    _default = Choice(device, precision)
 
 
 @contextmanager
 def on_device(device: Device | None, precision: Precision | None) -> Iterator[None]:
-    """Within the block, models of this thread load so; None for what :func:`use_device` chose.
+    """Within the block, models that this thread loads run so; they stay there afterwards.
+
+    Args:
+        device: see :class:`Choice`; None for what holds outside.
+        precision: see :class:`Choice`; None for what holds outside.
 
     Raises:
         OptionError: if the choice cannot be had.
@@ -148,8 +137,8 @@ def on_device(device: Device | None, precision: Precision | None) -> Iterator[No
 
 
 def chosen() -> Choice:
-    """What a model loaded now runs on."""
-    return _here.get() or _default
+    """What a model loaded here and now runs on."""
+    return _here.get() or Choice()
 
 
 def providers() -> list[str]:

@@ -133,7 +133,7 @@ def session(
     """An ONNX Runtime session, shared by all that ask for the same file on the same device.
 
     The last :data:`SESSIONS` ones are kept; who holds one keeps it besides. The device is that of
-    :func:`faceveil.runtime.device.use_device`.
+    :func:`faceveil.runtime.device.chosen`.
 
     Args:
         path: the ONNX file.
