@@ -145,11 +145,26 @@ def floor(found: dict[str, Any]) -> str:
     return f"{line}\n\n{table(head, rows)}"
 
 
+def parts(found: dict[str, Any]) -> str:
+    """CPU time of a photo by part, a column for each method and engine."""
+    head = ["ms a photo"]
+    for row in found["rows"]:
+        reduced = ", bfloat16" if row["precision"] == "bfloat16" else ""
+        head.append(f"`{row['method']}`, {ENGINE[row['device']]}{reduced}")
+    lines = [
+        (name, *(f"{row['ms_a_photo'][name]:.1f}" for row in found["rows"]))
+        for name in found["rows"][0]["ms_a_photo"]
+    ]
+    lines.append(("together", *(f"{row['together']:.1f}" for row in found["rows"])))
+    return f"{where(found)}\n\n{table(head, lines)}"
+
+
 DRAWERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "floor": floor,
     "forward": forward,
     "precision": precision,
     "endtoend": endtoend,
+    "parts": parts,
 }
 
 
