@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("ray", reason="ray is not installed: pip install 'faceveil[scale]'")
 
 from faceveil.cli.main import main
-from faceveil.scale.engine import cluster
+from faceveil.scale.cluster import cluster
 from tests.scale import inputs
 
 METHOD = ("--method", "pixelate", "-q")

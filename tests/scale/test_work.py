@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceveil.cli.main import main
-from faceveil.errors import OptionError
+from faceveil.errors import FaceVeilError, OptionError
 from faceveil.protectors.photo import PhotoOptions
 from faceveil.runtime.batch import BatchOptions, protect_files
 from faceveil.runtime.paths import plan_jobs
@@ -16,6 +16,7 @@ from faceveil.scale.columns import image_column
 from faceveil.scale.manifest import Manifest
 from faceveil.scale.parts import Part
 from faceveil.scale.plan import open_pair, plan
+from faceveil.scale.storage import Store
 from faceveil.scale.work import Bench, Task
 from tests.runtime.test_batch import FakeProtector
 from tests.scale import inputs
@@ -218,6 +219,18 @@ def _write_half(target):
     with target.publish("a.bin") as file:
         file.write(b"half")
         raise ZeroDivisionError
+
+
+def test_a_store_that_does_not_answer_is_one_line():
+    class Silent:
+        def get_file_info(self, _):
+            raise OSError("AWS Error NETWORK_CONNECTION:\nCould not connect")
+
+    store = Store(Silent(), "bucket/in", "s3://bucket/in?region=x", False)
+    for ask in (store.kind, store.files, lambda: store.existing(["a"]), lambda: store.size("a")):
+        with pytest.raises(FaceVeilError, match="^s3://bucket/in: cannot be looked at") as raised:
+            ask()
+        assert "NETWORK_CONNECTION: Could not connect" in str(raised.value)
 
 
 @pytest.mark.parametrize(

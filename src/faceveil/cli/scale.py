@@ -58,7 +58,8 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
 
     from faceveil import load_protector
     from faceveil.imaging.encode import write_atomic
-    from faceveil.scale.engine import cluster, run_parts
+    from faceveil.scale.cluster import cluster
+    from faceveil.scale.engine import run_parts
     from faceveil.scale.manifest import FOLDER, Manifest
     from faceveil.scale.plan import open_pair, plan
 
@@ -102,7 +103,7 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
         write_atomic(text.encode(), arguments.report, overwrite=True)
     failures = totals["counts"]["failed"]
     if failures:
-        where = f"{output.location}/{FOLDER}/failed"
+        where = f"{output.name}/{FOLDER}/failed"
         print(f"{failures} failed; which and why: {where} (Parquet)", file=sys.stderr)
     if not arguments.quiet:
         _summary(totals, len(parts) - len(todo), time.perf_counter() - start)
@@ -130,12 +131,13 @@ def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str
 def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
     """All that decides the results; of a key only a digest, which tells keys apart."""
     from faceveil import __version__
+    from faceveil.scale.address import shown_address
 
     options, photo = task.options, task.options.photo
     key = hashlib.blake2b(photo.key, digest_size=8, person=b"faceveil-job")
     values: dict[str, Any] = {
         "faceveil": __version__,
-        "input": task.source,
+        "input": shown_address(task.source),
         **{k: list(v) if isinstance(v, tuple) else v for k, v in task.method.items()},
         **{k: getattr(photo, k) for k in ("faces", "gender", "target", "strength", "aligned")},
         **{k: getattr(options, k) for k in ("on_no_face", "keep_metadata", "max_pixels")},

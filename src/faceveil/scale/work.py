@@ -23,6 +23,7 @@ from faceveil.runtime.batch import (
 from faceveil.runtime.paths import Job
 from faceveil.runtime.report import counts
 from faceveil.scale import folder, parquet, webdataset
+from faceveil.scale.address import shown_address
 from faceveil.scale.faces import face_table
 from faceveil.scale.manifest import FOLDER, Beginning, Manifest, write_table
 from faceveil.scale.parts import Outcome, Part, Protect, failed
@@ -34,7 +35,7 @@ class Task:
     """What is the same for all parts of a job.
 
     Attributes:
-        source: where the input is, as the user named it, absolute.
+        source: where the input is, as the user named it, absolute or a complete address.
         output: where results go.
         options: how photos are treated.
         method: arguments of :func:`faceveil.load_protector`.
@@ -141,7 +142,7 @@ def protect_bytes(record: str, data: bytes, protector: PhotoProtector, task: Tas
         protector: the method.
         task: the job.
     """
-    path = Path(task.source) / record
+    path = Path(shown_address(task.source)) / record
     made: list[bytes | None] = [None]
 
     def work() -> FileResult:
