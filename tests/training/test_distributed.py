@@ -25,6 +25,7 @@ from tests.training.test_distributed import network, regression
 
 with distributed.group("cpu"):
     assert distributed.world() == 2 and distributed.share(6) == 3
+    assert distributed.agreed(7) and not distributed.agreed(distributed.rank())
     net = network(seed=distributed.rank())  # they begin apart: the first one's weights count
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     loop.run(regression(net), {"net": net}, optimizer, Path(sys.argv[1]), steps=7, peak=0.1, seed=5)
@@ -92,6 +93,7 @@ def test_alone_nothing_happens():
     assert all(torch.equal(a, p.grad) for a, p in zip(before, net.parameters(), strict=True))
     assert (distributed.rank(), distributed.world(), distributed.share(5)) == (0, 1, 5)
     assert distributed.any_true(True)
+    assert distributed.agreed(3)
     assert not distributed.any_true(False)
 
 
@@ -131,6 +133,14 @@ def small_data(folder):
 
 
 TRAIN = ("train", "--data", ".", "--models", ".", "--device", "cpu")
+
+
+def test_hosts_without_a_common_folder_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, "agreed", lambda step: False)
+    net = network(0)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with pytest.raises(OptionError, match="a folder of runs that all hosts share"):
+        loop.run(regression(net), {"net": net}, optimizer, tmp_path, steps=2, peak=0.1, seed=5)
 
 
 def test_a_flow_trains_in_two_processes(tmp_path):
