@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -29,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "address such as s3://bucket/photos",
     )
     p.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="ray: processes (default: one per core)"
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="ray: processes (default: one per core of the machine, or of the cluster)",
     )
     p.add_argument(
         "--address", metavar="HOST:PORT", help="ray: a running cluster (default: this machine)"
@@ -58,6 +61,7 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
 
     from faceveil import load_protector
     from faceveil.imaging.encode import write_atomic
+    from faceveil.runtime.device import usable_cores
     from faceveil.scale.cluster import cluster
     from faceveil.scale.engine import run_parts
     from faceveil.scale.manifest import FOLDER, Manifest
@@ -86,14 +90,14 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     rows = [done[part.id] for part in parts if part.id in done]
     todo = [part for part in parts if part.id not in done]
     threads = arguments.jobs or 1
-    workers = arguments.workers or max(1, (os.cpu_count() or 1) // threads)
+    here = arguments.workers or max(1, usable_cores() // threads)
     if todo:
         quiet = True if arguments.quiet else None
         with (
-            cluster(arguments.address, min(workers, len(todo)), threads),
+            cluster(arguments.address, min(here, len(todo)), threads) as room,
             tqdm(total=len(parts), initial=len(rows), unit="part", disable=quiet) as bar,
         ):
-            for row in run_parts(todo, task, workers, threads):
+            for row in run_parts(todo, task, arguments.workers or room, threads):
                 rows.append(row)
                 bar.update()
     totals = _totals(rows)
@@ -125,7 +129,8 @@ def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str
     from faceveil.cli.protect import method_of
     from faceveil.scale.work import Task
 
-    return Task(source, output, options, method_of(a), a.image_column, a.face_columns)
+    method = method_of(a)
+    return Task(source, output, options, method, a.image_column, a.face_columns, a.device)
 
 
 def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:

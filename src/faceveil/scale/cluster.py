@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from faceveil.errors import FaceVeilError, MissingExtraError, OptionError
 
@@ -25,7 +25,7 @@ _MODE, _TOKEN, _TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_
 
 
 @contextlib.contextmanager
-def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
+def cluster(address: str | None, workers: int, threads: int) -> Iterator[int]:
     """Ray, for the block: one on this machine, or the cluster of that address.
 
     Where this process runs Ray already, that is taken, and goes on afterwards.
@@ -37,10 +37,13 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
         workers: processes of the Ray that is started.
         threads: cores of each.
 
+    Yields:
+        How many processes of so many cores it has room for.
+
     Raises:
         MissingExtraError: if Ray is not installed.
         FaceVeilError: if it does not start, or the cluster does not answer.
-        OptionError: if the address is none.
+        OptionError: if the address is none, or no node has so many cores.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -58,7 +61,7 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
         import ray.data
 
         if ray.is_initialized():
-            yield
+            yield _room(threads)
             return
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is raised too
         try:
@@ -72,9 +75,20 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
         except (ConnectionError, ValueError, RuntimeError, OSError, AssertionError) as error:
             raise FaceVeilError(_why(_first_cause(error), address)) from error
         try:
-            yield
+            yield _room(threads)
         finally:
             ray.shutdown()
+
+
+def _room(threads: int) -> int:
+    import ray
+
+    nodes = [int(n["Resources"].get("CPU", 0)) for n in cast(Any, ray).nodes() if n["Alive"]]
+    room = sum(cores // threads for cores in nodes)
+    if not room:  # Ray would wait for ever
+        most = max(nodes, default=0)
+        raise OptionError(f"--jobs: got {threads} cores for a worker; no node has more than {most}")
+    return room
 
 
 def token_variables(address: str | None) -> dict[str, str]:

@@ -31,7 +31,11 @@ class Worker:
         import cv2
 
         from faceveil import load_protector
+        from faceveil.runtime.device import use_device
+        from faceveil.runtime.room import hand_back_large_blocks
 
+        hand_back_large_blocks()
+        use_device(task.device)
         cv2.setNumThreads(threads)
         protector = load_protector(**task.method, threads=threads)
         self.bench = Bench(task, open_store(task.source), open_store(task.output), protector)
@@ -74,6 +78,7 @@ def run_parts(
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=min(workers, len(items))),
         num_cpus=threads,
+        num_gpus=1 if task.device == "cuda" else None,
     )
     try:
         for found in data.iter_rows():

@@ -20,6 +20,7 @@ from faceveil.runtime.batch import (
     guarded,
     protect_encoded,
 )
+from faceveil.runtime.device import Device
 from faceveil.runtime.paths import Job
 from faceveil.runtime.report import counts
 from faceveil.scale import folder, parquet, webdataset
@@ -41,6 +42,7 @@ class Task:
         method: arguments of :func:`faceveil.load_protector`.
         column: of Parquet, the column of images; None finds it.
         faces: write what was found and done to each face.
+        device: what the networks run on.
     """
 
     source: str
@@ -49,6 +51,7 @@ class Task:
     method: dict[str, Any]
     column: str | None = None
     faces: bool = False
+    device: Device = "auto"
 
 
 class Bench:

@@ -90,8 +90,8 @@ def run(
     start = checkpoint.load(path, modules, optimizer) if path.is_file() else 0
     if not distributed.agreed(start):
         raise OptionError(
-            f"{path}: at step {start} here, elsewhere at another; expected a folder of runs that all "
-            "hosts share"
+            f"{path}: at step {start} here, elsewhere at another; expected a folder of runs that "
+            "all hosts share"
         )
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     distributed.same_start([t for m in modules.values() for t in m.state_dict().values()])
