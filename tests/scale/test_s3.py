@@ -144,7 +144,9 @@ def test_webdataset(s3, portrait, local, tmp_path):
     put(s3, "bucket/tars/a.tar", inputs.shard(tmp_path / "a", photos).read_bytes())
     bad = inputs.shard(tmp_path / "b", [photos[1], b"no photo"]).read_bytes()
     put(s3, "bucket/tars/b.tar", bad)
+    REQUESTS.clear()
     assert main(command("s3://bucket/tars", "s3://bucket/tars-done")) == 1
+    assert sum(r.startswith("GET /bucket/tars/a.tar") for r in REQUESTS) <= 2  # not one a member
     assert listing(s3, "bucket/tars-done") == ["a.tar", "b.tar"]
     for name, expected in (("a", [0, 1, 2]), ("b", [1])):
         (tmp_path / name).write_bytes(get(s3, f"bucket/tars-done/{name}.tar"))

@@ -20,6 +20,9 @@ TEXT = frozenset({".json", ".txt", ".cls", ".caption", ".csv", ".id", ".index", 
 
 _BLOCK = 512
 
+_AHEAD = 8 << 20
+"""Bytes read at once: in an object store each reading is a request, and a member takes three."""
+
 Sample: TypeAlias = list[tuple[tarfile.TarInfo, bytes]]
 """Members of one key with their bytes."""
 
@@ -46,7 +49,8 @@ def run(part: Part, source: Store, output: Store, protect: Protect) -> Iterator[
     (name,) = part.names
     try:
         with (
-            source.open(name) as opened,
+            source.open(name) as stored,
+            io.BufferedReader(cast(Any, stored), _AHEAD) as opened,
             tarfile.open(fileobj=opened, mode="r:") as reader,
             output.publish(part.output) as sink,
             tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as writer,
