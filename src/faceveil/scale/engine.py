@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from faceveil.errors import FaceVeilError
+from faceveil.errors import FaceVeilError, OptionError
 from faceveil.scale.cluster import last_line
 from faceveil.scale.parts import Part
 from faceveil.scale.storage import open_store
@@ -25,15 +26,23 @@ class Worker:
     Args:
         task: the job.
         threads: of the networks.
+
+    Raises:
+        OptionError: if another version of FaceVeil is installed here.
     """
 
     def __init__(self, task: Task, threads: int) -> None:
         import cv2
 
-        from faceveil import load_protector
+        from faceveil import __version__, load_protector
         from faceveil.runtime.device import use_device
         from faceveil.runtime.room import hand_back_large_blocks
 
+        if task.version != __version__:
+            raise OptionError(
+                f"{socket.gethostname()}: has FaceVeil {__version__}; expected {task.version}, as "
+                "where the job began"
+            )
         hand_back_large_blocks()
         use_device(task.device)
         cv2.setNumThreads(threads)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from faceveil import __version__
 from faceveil.errors import PhotoError
 from faceveil.imaging.decode import decode_photo
 from faceveil.runtime.batch import (
@@ -43,6 +44,7 @@ class Task:
         column: of Parquet, the column of images; None finds it.
         faces: write what was found and done to each face.
         device: what the networks run on.
+        version: of FaceVeil, where the job began.
     """
 
     source: str
@@ -52,6 +54,7 @@ class Task:
     column: str | None = None
     faces: bool = False
     device: Device = "auto"
+    version: str = __version__
 
 
 class Bench:
