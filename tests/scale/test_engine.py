@@ -135,6 +135,13 @@ def test_webdataset(portrait, local, tmp_path):
     assert [f["record"] for f in failures(output)] == ["b.tar#0001"]
 
 
+def test_more_cores_to_a_worker_than_a_node_has():
+    with cluster(None, 1, 1) as room:
+        assert room == 2
+    with pytest.raises(OptionError, match="got 3 cores for a worker; no node has more than 2"):
+        cluster(None, 1, 3).__enter__()
+
+
 def test_a_machine_with_another_version_is_refused(tmp_path):
     task = Task(str(tmp_path), str(tmp_path), BatchOptions(PhotoOptions()), {}, version="0.0.0")
     with pytest.raises(OptionError, match=r"expected 0\.0\.0, as where the job began"):
