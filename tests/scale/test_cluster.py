@@ -1,6 +1,7 @@
 """A cluster that runs already, of two nodes: joined by its address, with and without a token."""
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 pytest.importorskip("ray", reason="ray is not installed: pip install 'faceveil[scale]'")
 
 from faceveil.cli.main import main
-from faceveil.errors import FaceVeilError
+from faceveil.errors import FaceVeilError, MissingExtraError
 from faceveil.scale import cluster as module
 from faceveil.scale.cluster import token_variables
 from tests.scale import inputs, nodes
@@ -118,6 +119,15 @@ def test_no_cluster_is_one_line(home, capsys, portrait, address, code, message):
     assert main([*argv, "--address", address]) == code
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("name", ["ray", "ray.data"])
+def test_without_ray(home, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
+    if name == "ray":
+        monkeypatch.setattr(module, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"expected: pip install .faceveil\[scale\]"):
+        module.cluster(None, 1, 1).__enter__()
 
 
 def test_why_a_cluster_does_not_answer():

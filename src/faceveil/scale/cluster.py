@@ -20,6 +20,7 @@ from faceveil.errors import FaceVeilError, MissingExtraError, OptionError
 STORE_BYTES = 200_000_000
 """Ray's shared memory on this machine: only names of parts and rows of the manifest pass it."""
 
+_ABSENT = '--engine ray needs Ray Data, which is absent; expected: pip install "faceveil[scale]"'
 _TOKEN_REFUSED = "InvalidAuthToken"
 _MODE, _TOKEN, _TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 
@@ -53,13 +54,13 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[int]:
         "object_store_memory": STORE_BYTES,
     }
     if find_spec("ray") is None:
-        raise MissingExtraError(
-            '--engine ray needs Ray, which is absent; expected: pip install "faceveil[scale]"'
-        )
+        raise MissingExtraError(_ABSENT)
     with _environment(token_variables(address)):  # read when Ray is imported
-        import ray
-        import ray.data
-
+        try:
+            import ray
+            import ray.data
+        except ImportError as error:  # Ray without what Ray Data needs
+            raise MissingExtraError(f"{_ABSENT} ({last_line(str(error))})") from error
         if ray.is_initialized():
             yield _room(threads)
             return
