@@ -1,16 +1,21 @@
-"""Photos a second of the Ray engine with 1 and 2 workers, beside the local engine.
+"""Photos a second of the Ray engine, beside the local engine on the same cores.
 
-``python benchmarks/scale.py PHOTO_DIR [--limit 200] [--copies 5] [--workers 1 2]``
+``python benchmarks/scale.py PHOTO_DIR [--cores 1 2] [--methods adaptive san] [--photos 240]``
+
+Each engine gets the same cores and as many photos at a time as there are cores, one thread to
+each. The command line runs in a process of its own. Each run is made twice, with few photos and
+with many: the difference is work alone, the rest is the start (interpreter, Ray, networks).
+``--rounds`` pairs in turn; the medians count.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
-import platform
-import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,97 +23,134 @@ import time
 from pathlib import Path
 from typing import Any
 
+from machine import machine
+
 RESULT = Path(__file__).parent / "results" / "scale.json"
-PART = 50
+PART = 10
+FEW = 4 * PART
 
 
-def measure(photos: Path, engine: str, workers: int) -> dict[str, Any]:
-    """Run the command in a process of its own, on all photos of a folder."""
-    with tempfile.TemporaryDirectory() as output:
-        report = Path(output) / "report.json"
-        command = [sys.executable, "-m", "faceveil", "protect", str(photos)]
-        command += ["--method", "san", "-o", output, "-q"]
-        command += ["--jobs", "1", "--report", str(report)]
+def run(photos: Path, method: str, engine: str, cores: int) -> dict[str, float]:
+    """One run of the command line on all photos of a folder.
+
+    Returns:
+        ``seconds`` of wall-clock time, ``cpu_seconds`` of the workers (of the whole process for the
+        local engine), ``peak_mb``, ``faces``, ``bytes_in`` and ``bytes_out``.
+
+    Raises:
+        RuntimeError: if a photo fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        output, report = Path(folder) / "out", Path(folder) / "report.json"
+        command = [sys.executable, "-m", "faceveil", "protect", str(photos), "-o", str(output)]
+        command += ["-q", "--method", method, "--report", str(report)]
         if engine == "ray":
-            command += ["--engine", "ray", "--workers", str(workers), "--part-size", str(PART)]
-        start, busy = time.perf_counter(), _children()
-        code = subprocess.run(command, check=False).returncode
-        seconds, cpu = time.perf_counter() - start, _children() - busy
+            command += ["--engine", "ray", "--workers", str(cores), "--part-size", str(PART)]
+        allowed = sorted(os.sched_getaffinity(0))[:cores]
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            preexec_fn=lambda: os.sched_setaffinity(0, allowed),
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}")
         document = json.loads(report.read_text())
-    done = document["counts"]["protected"]
-    found = {
-        "engine": engine,
-        "workers": workers,
-        "exit_code": code,
-        "protected": done,
-        "seconds_with_start": round(seconds, 2),
-        "photos_a_second_with_start": round(done / seconds, 2),
-    }
-    return found | (_of_parts(document, seconds) if engine == "ray" else _of_files(document, cpu))
-
-
-def _children() -> float:
-    """CPU seconds of all processes that were started and have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _of_files(document: dict[str, Any], cpu: float) -> dict[str, Any]:
-    """Of the local engine; its CPU time includes loading."""
-    files = document["files"]
+        written = sum(p.stat().st_size for p in output.iterdir() if p.is_file())
+    rows = document.get("rows")
+    count = sum(document["counts"].values())
+    if count != len(list(photos.iterdir())):
+        raise RuntimeError(f"{count} photos reported")
+    faces = sum(len(f["faces"]) for f in document["files"]) if rows is None else document["faces"]
     return {
-        "photos_a_second_of_a_worker": round(len(files) / sum(f["seconds"] for f in files), 2),
-        "photos_a_second_of_cpu_time": round(len(files) / cpu, 2),
+        "seconds": seconds,
+        "cpu_seconds": sum(r["cpu_seconds"] for r in rows or []) or used.ru_utime + used.ru_stime,
+        "peak_mb": max((r["peak_memory_mb"] for r in rows or []), default=used.ru_maxrss // 1024),
+        "faces": faces,
+        "bytes_in": sum(p.stat().st_size for p in photos.iterdir()),
+        "bytes_out": written,
     }
 
 
-def _of_parts(document: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Of the Ray engine: the time of its parts, without starting Ray and the workers."""
-    rows = document["rows"]
-    photos = sum(document["counts"].values())
-    busy, cpu = (sum(r[k] for r in rows) for k in ("seconds", "cpu_seconds"))
-    used = len({r["process"] for r in rows})
+def figures(
+    few: list[dict[str, float]], many: list[dict[str, float]], count: int
+) -> dict[str, Any]:
+    """What the two sizes say: the rate without the start, and the start.
+
+    Args:
+        few: runs with ``FEW`` photos.
+        many: runs with ``count`` photos.
+        count: photos of the larger ones.
+    """
+    seconds, cpu = (
+        statistics.median(m[k] for m in many) - statistics.median(f[k] for f in few)
+        for k in ("seconds", "cpu_seconds")
+    )
+    rate = (count - FEW) / seconds
     return {
-        "photos_a_second_of_a_worker": round(photos / busy, 2),
-        "photos_a_second_of_cpu_time": round(photos / cpu, 2),
-        "processes_used": used,
-        "start_and_idle_seconds": round(seconds - busy / used, 2),
-        "peak_memory_of_a_worker_mb": max(r["peak_memory_mb"] for r in rows),
-        "bytes_in_a_photo": round(document["bytes_in"] / photos),
-        "bytes_out_a_photo": round(document["bytes_out"] / photos),
+        "photos_a_second": round(rate, 2),
+        "photos_a_second_of_cpu_time": round((count - FEW) / cpu, 2),
+        "start_seconds": round(statistics.median(f["seconds"] for f in few) - FEW / rate, 2),
+        "peak_memory_of_a_process_mb": round(max(m["peak_mb"] for m in many)),
+        "faces_a_photo": round(many[0]["faces"] / count, 2),
+        "bytes_in_a_photo": round(many[0]["bytes_in"] / count),
+        "bytes_out_a_photo": round(many[0]["bytes_out"] / count),
+        "seconds_of_runs": {
+            str(FEW): [round(f["seconds"], 2) for f in few],
+            str(count): [round(m["seconds"], 2) for m in many],
+        },
     }
+
+
+def fill(folder: Path, photos: list[Path], count: int) -> Path:
+    """A folder of that many photos; short of photos, they come again under other names."""
+    folder.mkdir()
+    for number, photo in zip(range(count), itertools.cycle(photos), strict=False):
+        shutil.copy(photo, folder / f"{number:05d}-{photo.name}")
+    return folder
 
 
 def main() -> None:
     """Parse the command line, measure, print and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--limit", type=int, default=200)
-    parser.add_argument("--copies", type=int, default=1, help="of each photo")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--photos", type=int, default=240, help=f"of the larger runs; over {FEW}")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--methods", nargs="+", default=["adaptive", "san"])
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--output", type=Path, default=RESULT)
     a = parser.parse_args()
-    found = sorted(p for p in a.folder.iterdir() if p.is_file())[: a.limit]
-    with tempfile.TemporaryDirectory() as folder:
-        for copy in range(a.copies):
-            for photo in found:
-                shutil.copy(photo, Path(folder) / f"{copy}-{photo.name}")
-        runs = [measure(Path(folder), "local", 1)]
-        runs += [measure(Path(folder), "ray", workers) for workers in a.workers]
-    cores = len(os.sched_getaffinity(0))
-    result = {
+    if a.photos <= FEW:
+        parser.error(f"--photos: got {a.photos}; expected more than {FEW}")
+    result: dict[str, Any] = {
+        "machine": machine("ray", "onnxruntime"),
         "folder": a.folder.name,
-        "photos": len(found) * a.copies,
-        "threads_of_a_worker": 1,
-        "cores_that_could_be_used": cores,
-        "load_of_the_machine": os.getloadavg()[0],
-        "note": "workers shared cores: their wall times do not scale"
-        if cores < max(a.workers)
-        else "",
-        "runs": runs,
-        "python": platform.python_version(),
+        "photos": a.photos,
     }
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    if max(a.cores) > len(os.sched_getaffinity(0)):
+        parser.error(f"--cores: got {a.cores}; {len(os.sched_getaffinity(0))} can be used")
+    kinds = [(engine, n) for n in a.cores for engine in ("local", "ray")]
+    found = sorted(p for p in a.folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    cases = list(itertools.product(a.methods, kinds))
+    done: dict[Any, tuple[list[Any], list[Any]]] = {case: ([], []) for case in cases}
+    with tempfile.TemporaryDirectory() as here:
+        sizes = [fill(Path(here) / str(n), found, n) for n in (FEW, a.photos)]
+        run(sizes[0], a.methods[0], "local", 1)  # files and libraries come into the page cache
+        for _ in range(a.rounds):
+            for case in cases:
+                for folder, runs in zip(sizes, done[case], strict=True):
+                    runs.append(run(folder, case[0], *case[1]))
+    result["runs"] = [
+        {"method": method, "engine": engine, "cores": cores}
+        | figures(*done[method, (engine, cores)], a.photos)
+        for method, (engine, cores) in cases
+    ]
+    result["load_after"] = round(os.getloadavg()[0], 1)
+    a.output.parent.mkdir(parents=True, exist_ok=True)
+    a.output.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 
 

@@ -176,6 +176,68 @@ def _precision() -> str:
     return _markdown(head, lines)
 
 
+def _scale() -> str:
+    head = [
+        "method",
+        "cores",
+        "local engine, photos a second",
+        "Ray",
+        "start of the local engine, s",
+    ]
+    head += ["of Ray, s", "peak of the local engine, MB", "of a worker of Ray, MB"]
+    rows = {(r["method"], r["cores"], r["engine"]): r for r in _read("scale")["runs"]}
+    keys = ("photos_a_second", "start_seconds", "peak_memory_of_a_process_mb")
+    lines = []
+    for method, cores in dict.fromkeys(k[:2] for k in rows):
+        both = [rows[method, cores, engine] for engine in ("local", "ray")]
+        figures = [
+            f"{r[key]:.0f}" if "peak" in key else f"{r[key]:.1f}" for key in keys for r in both
+        ]
+        lines.append([f"`{method}`", str(cores), *figures])
+    return _markdown(head, lines)
+
+
+def _scale_machine() -> str:
+    m = _read("scale")
+    about = m["machine"]
+    head = [
+        "processor",
+        "cores of it",
+        "load before, after",
+        "Python",
+        "Ray",
+        "photos",
+        "faces a photo",
+    ]
+    load = f"{about['load_before']:.1f}, {m['load_after']:.1f}"
+    line = [about["processor"], str(about["cores"]), load, about["python"], about["ray"]]
+    return _markdown(
+        head, [[*line, f"{m['photos']} of LFW", f"{m['runs'][0]['faces_a_photo']:.2f}"]]
+    )
+
+
+def _scale_cost() -> str:
+    """From what Ray did on the most cores."""
+    head = [
+        "method",
+        "photos",
+        "core-hours",
+        "read, TB",
+        "written, TB",
+        "days on 64 cores, if they scale",
+    ]
+    runs = [r for r in _read("scale")["runs"] if r["engine"] == "ray"]
+    most = max(r["cores"] for r in runs)
+    lines = []
+    for r in (r for r in runs if r["cores"] == most):
+        for name, count in (("a million", 1e6), ("a billion", 1e9)):
+            hours = count / (r["photos_a_second"] / r["cores"]) / 3600
+            moved = [f"{count * r[f'bytes_{way}_a_photo'] / 1e12:.3g}" for way in ("in", "out")]
+            days = f"{hours / 64 / 24:.2g}"
+            lines.append([f"`{r['method']}`", name, f"{float(f'{hours:.3g}'):,.12g}", *moved, days])
+    return _markdown(head, lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "adversaries": lambda: _headline("development", "development-editors", "development-default"),
     "default": lambda: _headline("default"),
@@ -190,5 +252,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "lfw-pairs": _pairs,
     "precision": _precision,
     "speed": _speed,
+    "scale": _scale,
+    "scale-machine": _scale_machine,
+    "scale-cost": _scale_cost,
 }
 """Tables by name."""

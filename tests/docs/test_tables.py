@@ -21,7 +21,7 @@ def shown(pages, site):
     options, *speed = pages[site / "speed.html"].tables
     assert options[0] == ["option", "what"]
     found = [*pages[site / "reproduction.html"].tables, *speed]
-    assert len(found) == len(tables.TABLES)
+    assert len(found) == len([name for name in tables.TABLES if not name.startswith("scale")])
     return found
 
 
@@ -117,3 +117,27 @@ def test_speed(shown):
 def test_a_missing_table_says_what_there_is():
     with pytest.raises(KeyError, match="family"):
         tables.on_page_markdown("<!-- table: nonsense -->")
+
+
+def test_cost_of_many_photos(pages, site):
+    """Core-hours by hand, from the rate of Ray on the most cores."""
+    head = "core-hours"
+    (cost,) = (t for t in pages[site / "scale.html"].tables if head in t[0])
+    runs = read("scale")["runs"]
+    most = max(r["cores"] for r in runs)
+    for line in cost[1:]:
+        (run,) = (
+            r for r in runs if (r["method"], r["engine"], r["cores"]) == (line[0], "ray", most)
+        )
+        count = {"a million": 1e6, "a billion": 1e9}[line[1]]
+        hours = count * most / run["photos_a_second"] / 3600
+        assert float(line[2].replace(",", "")) == pytest.approx(hours, rel=0.006)
+        assert float(line[3]) == pytest.approx(count * run["bytes_in_a_photo"] / 1e12, rel=0.006)
+        assert float(line[5]) == pytest.approx(hours / 64 / 24, rel=0.06)
+    speed = [t for t in pages[site / "scale.html"].tables if "Ray" in t[0] and "cores" in t[0]]
+    by = {(r["method"], str(r["cores"]), r["engine"]): r for r in runs}
+    assert {(line[0], line[1]) for line in speed[0][1:]} == {k[:2] for k in by}
+    for line in speed[0][1:]:
+        for cell, engine in zip(line[2:4], ("local", "ray"), strict=True):
+            wanted = by[line[0], line[1], engine]["photos_a_second"]
+            assert float(cell) == pytest.approx(wanted, abs=0.051)

@@ -69,7 +69,9 @@ def test_a_gpu_that_is_not_there_is_one_clear_line(monkeypatch):
 def test_when_faces_are_changed_by_openvino(monkeypatch, wish, installed, available, on_openvino):
     monkeypatch.setattr(device, "openvino_installed", lambda: installed)
     monkeypatch.setattr(device.ort, "get_available_providers", lambda: available)
-    assert Choice(wish).on_openvino is on_openvino
+    choice = Choice(wish)
+    assert choice.on_openvino is on_openvino
+    assert Choice(choice.settled).on_openvino is on_openvino
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,12 @@ import pytest
 pytest.importorskip("ray", reason="ray is not installed: pip install 'faceveil[scale]'")
 
 from faceveil.cli.main import main
-from faceveil.scale.engine import cluster
+from faceveil.errors import OptionError
+from faceveil.protectors.photo import PhotoOptions
+from faceveil.runtime.batch import BatchOptions
+from faceveil.scale.cluster import cluster
+from faceveil.scale.engine import Worker
+from faceveil.scale.work import Task
 from tests.scale import inputs
 
 METHOD = ("--method", "pixelate", "-q")
@@ -128,3 +133,21 @@ def test_webdataset(portrait, local, tmp_path):
     assert list(b) == ["0000.png", "0000.json", "0002.png", "0002.json"]
     assert [b["0000.png"], b["0002.png"]] == [local[1], local[2]]
     assert [f["record"] for f in failures(output)] == ["b.tar#0001"]
+
+
+def test_more_cores_to_a_worker_than_a_node_has():
+    with cluster(None, 1, 1) as room:
+        assert room == 2
+    with pytest.raises(OptionError, match="got 3 cores for a worker; no node has more than 2"):
+        cluster(None, 1, 3).__enter__()
+
+
+def test_a_machine_with_another_version_is_refused(tmp_path):
+    task = Task(str(tmp_path), str(tmp_path), BatchOptions(PhotoOptions()), {}, version="0.0.0")
+    with pytest.raises(OptionError, match=r"expected 0\.0\.0, as where the job began"):
+        Worker(task, 1)
+
+
+def test_workers_may_not_choose_for_themselves(tmp_path, capsys):
+    assert ray(tmp_path, tmp_path / "out", "--precision", "auto") == 2
+    assert "--precision auto: not with --engine ray; state" in capsys.readouterr().err

@@ -3,19 +3,22 @@
 import json
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from faceveil.cli.main import main
-from faceveil.errors import OptionError
+from faceveil.errors import FaceVeilError, OptionError
 from faceveil.protectors.photo import PhotoOptions
 from faceveil.runtime.batch import BatchOptions, protect_files
 from faceveil.runtime.paths import plan_jobs
+from faceveil.scale import parquet
 from faceveil.scale.columns import image_column
 from faceveil.scale.manifest import Manifest
-from faceveil.scale.parts import Part
+from faceveil.scale.parts import Part, failed
 from faceveil.scale.plan import open_pair, plan
+from faceveil.scale.storage import Store
 from faceveil.scale.work import Bench, Task
 from tests.runtime.test_batch import FakeProtector
 from tests.scale import inputs
@@ -163,6 +166,29 @@ def test_rows_without_a_face_are_left_out(photos, tmp_path, struct):
     assert "no bytes in this row" in bad["error"]
 
 
+def test_a_large_row_group_is_not_held_in_memory(tmp_path):
+    """40 MB in one row group: pyarrow alone would hold all of it, and the pages besides."""
+    schema = pa.schema([("image", pa.binary())])
+    row = np.random.default_rng(0).bytes(100_000)
+    with pq.ParquetWriter(tmp_path / "x.parquet", schema, write_batch_size=8) as writer:
+        rows = [row[:-4] + i.to_bytes(4, "big") for i in range(400)]
+        writer.write_table(pa.table({"image": rows}, schema), row_group_size=400)
+    del rows
+    assert pq.ParquetFile(tmp_path / "x.parquet").num_row_groups == 1
+    found, target, name = open_pair(str(tmp_path / "x.parquet"), str(tmp_path / "out"))
+    (part,) = plan(found, target, name, 256, None)
+    before, held, seen = pa.total_allocated_bytes(), [], []
+
+    def protect(record, read):
+        held.append(pa.total_allocated_bytes() - before)
+        seen.append(read()[-4:])
+        return failed(record, "looked at", "protect")
+
+    assert len(list(parquet.run(part, found, target, protect, None, False))) == 400
+    assert seen == [i.to_bytes(4, "big") for i in range(400)]
+    assert max(held) < 24_000_000
+
+
 class NobodyInTheThird:
     def __init__(self):
         self.inner, self.count = FakeProtector().detector, 0
@@ -218,6 +244,18 @@ def _write_half(target):
     with target.publish("a.bin") as file:
         file.write(b"half")
         raise ZeroDivisionError
+
+
+def test_a_store_that_does_not_answer_is_one_line():
+    class Silent:
+        def get_file_info(self, _):
+            raise OSError("AWS Error NETWORK_CONNECTION:\nCould not connect")
+
+    store = Store(Silent(), "bucket/in", "s3://bucket/in?region=x", False)
+    for ask in (store.kind, store.files, lambda: store.existing(["a"]), lambda: store.size("a")):
+        with pytest.raises(FaceVeilError, match="s3://bucket/in: cannot be looked at") as raised:
+            ask()
+        assert "NETWORK_CONNECTION: Could not connect" in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -29,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "address such as s3://bucket/photos",
     )
     p.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="ray: processes (default: one per core)"
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="ray: processes (default: one per core of the machine, or of the cluster)",
     )
     p.add_argument(
         "--address", metavar="HOST:PORT", help="ray: a running cluster (default: this machine)"
@@ -58,7 +61,9 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
 
     from faceveil import load_protector
     from faceveil.imaging.encode import write_atomic
-    from faceveil.scale.engine import cluster, run_parts
+    from faceveil.runtime.device import usable_cores
+    from faceveil.scale.cluster import cluster
+    from faceveil.scale.engine import run_parts
     from faceveil.scale.manifest import FOLDER, Manifest
     from faceveil.scale.plan import open_pair, plan
 
@@ -85,14 +90,14 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     rows = [done[part.id] for part in parts if part.id in done]
     todo = [part for part in parts if part.id not in done]
     threads = arguments.jobs or 1
-    workers = arguments.workers or max(1, (os.cpu_count() or 1) // threads)
+    here = arguments.workers or max(1, usable_cores() // threads)
     if todo:
         quiet = True if arguments.quiet else None
         with (
-            cluster(arguments.address, min(workers, len(todo)), threads),
+            cluster(arguments.address, min(here, len(todo)), threads) as room,
             tqdm(total=len(parts), initial=len(rows), unit="part", disable=quiet) as bar,
         ):
-            for row in run_parts(todo, task, workers, threads):
+            for row in run_parts(todo, task, arguments.workers or room, threads):
                 rows.append(row)
                 bar.update()
     totals = _totals(rows)
@@ -102,7 +107,7 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
         write_atomic(text.encode(), arguments.report, overwrite=True)
     failures = totals["counts"]["failed"]
     if failures:
-        where = f"{output.location}/{FOLDER}/failed"
+        where = f"{output.name}/{FOLDER}/failed"
         print(f"{failures} failed; which and why: {where} (Parquet)", file=sys.stderr)
     if not arguments.quiet:
         _summary(totals, len(parts) - len(todo), time.perf_counter() - start)
@@ -112,6 +117,8 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
 def _check(a: argparse.Namespace) -> None:
     if a.in_place:
         raise OptionError("--in-place: not with --engine ray; state --output")
+    if a.precision == "auto":
+        raise OptionError("--precision auto: not with --engine ray; state float32 or bfloat16")
     if len(a.inputs) != 1:
         raise OptionError(f"--engine ray: got {len(a.inputs)} inputs; expected one folder or shard")
     for name, least in (("workers", 0), ("part_size", 1)):
@@ -122,20 +129,24 @@ def _check(a: argparse.Namespace) -> None:
 
 def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str) -> Task:
     from faceveil.cli.protect import method_of
+    from faceveil.runtime.device import Choice
     from faceveil.scale.work import Task
 
-    return Task(source, output, options, method_of(a), a.image_column, a.face_columns)
+    # Workers do what this machine would do, or say that they cannot: the bytes are to be the same.
+    method = {**method_of(a), "device": Choice(a.device, a.precision).settled}
+    return Task(source, output, options, method, a.image_column, a.face_columns)
 
 
 def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
     """All that decides the results; of a key only a digest, which tells keys apart."""
     from faceveil import __version__
+    from faceveil.scale.address import shown_address
 
     options, photo = task.options, task.options.photo
     key = hashlib.blake2b(photo.key, digest_size=8, person=b"faceveil-job")
     values: dict[str, Any] = {
         "faceveil": __version__,
-        "input": task.source,
+        "input": shown_address(task.source),
         **{k: list(v) if isinstance(v, tuple) else v for k, v in task.method.items()},
         **{k: getattr(photo, k) for k in ("faces", "gender", "target", "strength", "aligned")},
         **{k: getattr(options, k) for k in ("on_no_face", "keep_metadata", "max_pixels")},

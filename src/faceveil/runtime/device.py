@@ -106,12 +106,17 @@ class Choice:
             )
 
     @property
+    def settled(self) -> Device:
+        """The device, with what ``auto`` comes to here; a GPU is left to each machine."""
+        if self.device != "auto":
+            return self.device
+        gpu = any(p in ort.get_available_providers() for p in _GPU)
+        return "auto" if gpu else "openvino" if openvino_installed() else "cpu"
+
+    @property
     def on_openvino(self) -> bool:
         """Whether the networks that change faces run on OpenVINO."""
-        if self.device == "auto":
-            gpu = any(p in ort.get_available_providers() for p in _GPU)
-            return not gpu and openvino_installed()
-        return self.device == "openvino"
+        return self.settled == "openvino"
 
 
 _here: ContextVar[Choice | None] = ContextVar("faceveil_device", default=None)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import os
-import sys
+import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from faceveil.errors import FaceVeilError, MissingExtraError
+from faceveil.errors import FaceVeilError, OptionError
 from faceveil.scale.parts import Part
 from faceveil.scale.storage import open_store
+from faceveil.scale.token import last_line
 from faceveil.scale.work import Bench, Task
+
+DEATHS = 3
+"""Workers in a row that may end while they start: more is no accident."""
 
 MAX_BLOCKS = 10_000
 """Blocks that Ray keeps account of; of more parts, several share a block."""
-
-STORE_BYTES = 200_000_000
-"""Ray's shared memory on this machine: only names of parts and rows of the manifest pass it."""
 
 
 class Worker:
@@ -28,13 +26,23 @@ class Worker:
     Args:
         task: the job.
         threads: of the networks.
+
+    Raises:
+        OptionError: if another version of FaceVeil is installed here.
     """
 
     def __init__(self, task: Task, threads: int) -> None:
         import cv2
 
-        from faceveil import load_protector
+        from faceveil import __version__, load_protector
+        from faceveil.runtime.room import hand_back_large_blocks
 
+        if task.version != __version__:
+            raise OptionError(
+                f"{socket.gethostname()}: has FaceVeil {__version__}; expected {task.version}, as "
+                "where the job began"
+            )
+        hand_back_large_blocks()
         cv2.setNumThreads(threads)
         protector = load_protector(**task.method, threads=threads)
         self.bench = Bench(task, open_store(task.source), open_store(task.output), protector)
@@ -48,7 +56,7 @@ class Worker:
 def run_parts(
     parts: Sequence[Part], task: Task, workers: int, threads: int
 ) -> Iterator[dict[str, Any]]:
-    """Do parts on the cluster that :func:`cluster` joined; rows of the manifest as they come.
+    """Do parts on the Ray that runs; rows of the manifest as they come.
 
     A worker that dies is replaced, and its part done again.
 
@@ -66,6 +74,8 @@ def run_parts(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    if hasattr(context, "max_consecutive_actor_init_deaths"):  # a node lost while workers start
+        context.max_consecutive_actor_init_deaths = DEATHS
     # Which worker gets which part is left free: results do not depend on it.
     items = [{"part": part.to_json()} for part in parts]
     blocks = min(len(items), MAX_BLOCKS)
@@ -75,81 +85,12 @@ def run_parts(
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=min(workers, len(items))),
         num_cpus=threads,
+        num_gpus=1 if task.method.get("device") == "cuda" else None,
     )
     try:
         for found in data.iter_rows():
             yield json.loads(found["row"])
     except ray.exceptions.RayError as error:
-        raise FaceVeilError(f"a worker failed: {_cause(error)}; what is done is kept") from error
-
-
-@contextlib.contextmanager
-def cluster(address: str | None, workers: int, threads: int) -> Iterator[None]:
-    """Ray, for the block: one on this machine, or the cluster of that address.
-
-    Where this process runs Ray already, that is taken, and goes on afterwards.
-
-    Nothing is reported to anybody: usage statistics and the dashboard are off.
-
-    Raises:
-        MissingExtraError: if Ray is not installed.
-        FaceVeilError: if it does not start, or the cluster does not answer.
-    """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise MissingExtraError(
-            '--engine ray needs Ray, which is absent; expected: pip install "faceveil[scale]"'
+        raise FaceVeilError(
+            f"a worker failed: {last_line(str(error))}; what is done is kept"
         ) from error
-    if ray.is_initialized():
-        yield
-        return
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    own: dict[str, Any] = {
-        "num_cpus": workers * threads,
-        "include_dashboard": False,
-        "object_store_memory": STORE_BYTES,
-    }
-    try:
-        with _silent():
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **({} if address else own),
-            )
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        first: BaseException = error
-        while first.__cause__ is not None:  # Ray's last error says only that it did not work
-            first = first.__cause__
-        raise FaceVeilError(f"Ray does not start: {_cause(first)}; see --address") from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Within the block nothing reaches stderr: Ray's native part tells there how much it logs.
-
-    What goes wrong is raised, not printed.
-    """
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def _cause(error: BaseException) -> str:
-    """The last line that says something: Ray's messages are whole tracebacks."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

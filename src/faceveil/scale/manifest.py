@@ -65,7 +65,7 @@ class Manifest:
         for key in sorted(before.keys() | settings.keys()):
             if before.get(key) != settings.get(key):
                 raise OptionError(
-                    f"--output {self.output.location}: holds a job with {key} "
+                    f"--output {self.output.name}: holds a job with {key} "
                     f"{before.get(key)!r}, this one has {settings.get(key)!r}; choose another "
                     "--output, or --existing overwrite to do it anew"
                 )

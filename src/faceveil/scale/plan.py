@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 
 from faceveil.errors import OptionError
 from faceveil.scale import folder, parquet, webdataset
+from faceveil.scale.address import parent
 from faceveil.scale.parts import Layout, Part
 from faceveil.scale.storage import Store, open_store
 
@@ -29,9 +31,8 @@ def open_pair(source: str, output: str) -> tuple[Store, Store, str]:
         )
     name = ""
     if kind == "file":
-        parent, name = posixpath.split(found.root)
-        location = found.location.rstrip("/").rsplit("/", 1)[0]
-        found = Store(found.filesystem, parent, location, found.local)
+        folder_path, name = posixpath.split(found.root)
+        found = replace(found, root=folder_path, location=parent(found.location))
     if target.kind() == "file":
         raise OptionError(f"--output {output}: a file; expected a folder")
     if found.filesystem == target.filesystem and found.root == target.root:
@@ -64,7 +65,7 @@ def plan(source: Store, output: Store, name: str, size: int, column: str | None)
         )
     if len(kinds) > 1:
         raise OptionError(
-            f"{source.location}: holds .parquet and .tar files; name a folder of one kind"
+            f"{source.name}: holds .parquet and .tar files; name a folder of one kind"
         )
     if not names:
         parts = folder.plan(source, output, size)
@@ -74,7 +75,7 @@ def plan(source: Store, output: Store, name: str, size: int, column: str | None)
         parts = webdataset.plan(source, names)
     if not parts:
         raise OptionError(
-            f"{source.location}: no photos there; expected JPEG, PNG, WebP, BMP or TIFF files, "
+            f"{source.name}: no photos there; expected JPEG, PNG, WebP, BMP or TIFF files, "
             ".parquet files or .tar shards"
         )
     return parts

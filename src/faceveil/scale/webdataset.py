@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Iterator
 from functools import partial
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from faceveil.errors import PhotoError
 from faceveil.runtime.paths import SUFFIXES
@@ -19,6 +19,9 @@ TEXT = frozenset({".json", ".txt", ".cls", ".caption", ".csv", ".id", ".index", 
 """Members that are copied. All others but photos may show the face, and are refused."""
 
 _BLOCK = 512
+
+_AHEAD = 8 << 20
+"""Bytes read at once: in an object store each reading is a request, and a member takes three."""
 
 Sample: TypeAlias = list[tuple[tarfile.TarInfo, bytes]]
 """Members of one key with their bytes."""
@@ -46,7 +49,8 @@ def run(part: Part, source: Store, output: Store, protect: Protect) -> Iterator[
     (name,) = part.names
     try:
         with (
-            source.open(name) as opened,
+            source.open(name) as stored,
+            io.BufferedReader(cast(Any, stored), _AHEAD) as opened,
             tarfile.open(fileobj=opened, mode="r:") as reader,
             output.publish(part.output) as sink,
             tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as writer,
@@ -70,6 +74,7 @@ def _samples(opened: Any, reader: tarfile.TarFile) -> Iterator[tuple[str, Sample
         regular = (member for member in reader if member.isfile())
         for key, members in groupby(regular, key=lambda m: _key(m.name)):
             yield key, [(member, _content(reader, member)) for member in members]
+            _forget(reader)
         _check_end(opened, reader.offset)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise PhotoError(f"damaged: {' '.join(str(error).split())}; get a whole copy") from error
@@ -122,6 +127,12 @@ def _write(writer: tarfile.TarFile, member: tarfile.TarInfo, data: bytes) -> Non
     info = tarfile.TarInfo(member.name)
     info.size, info.mode, info.mtime = len(data), member.mode, member.mtime
     writer.addfile(info, io.BytesIO(data))
+    _forget(writer)
+
+
+def _forget(archive: tarfile.TarFile) -> None:
+    """Drop the list of past members, which :mod:`tarfile` keeps for random access."""
+    cast(Any, archive).members.clear()
 
 
 def _check_end(file: Any, offset: int) -> None:

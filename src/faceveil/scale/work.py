@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from faceveil import __version__
 from faceveil.errors import PhotoError
 from faceveil.imaging.decode import decode_photo
 from faceveil.runtime.batch import (
@@ -23,6 +24,7 @@ from faceveil.runtime.batch import (
 from faceveil.runtime.paths import Job
 from faceveil.runtime.report import counts
 from faceveil.scale import folder, parquet, webdataset
+from faceveil.scale.address import shown_address
 from faceveil.scale.faces import face_table
 from faceveil.scale.manifest import FOLDER, Beginning, Manifest, write_table
 from faceveil.scale.parts import Outcome, Part, Protect, failed
@@ -34,12 +36,13 @@ class Task:
     """What is the same for all parts of a job.
 
     Attributes:
-        source: where the input is, as the user named it, absolute.
+        source: where the input is, as the user named it, absolute or a complete address.
         output: where results go.
         options: how photos are treated.
         method: arguments of :func:`faceveil.load_protector`.
         column: of Parquet, the column of images; None finds it.
         faces: write what was found and done to each face.
+        version: of FaceVeil, where the job began.
     """
 
     source: str
@@ -48,6 +51,7 @@ class Task:
     method: dict[str, Any]
     column: str | None = None
     faces: bool = False
+    version: str = __version__
 
 
 class Bench:
@@ -141,7 +145,7 @@ def protect_bytes(record: str, data: bytes, protector: PhotoProtector, task: Tas
         protector: the method.
         task: the job.
     """
-    path = Path(task.source) / record
+    path = Path(shown_address(task.source)) / record
     made: list[bytes | None] = [None]
 
     def work() -> FileResult:

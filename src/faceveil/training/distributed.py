@@ -123,6 +123,16 @@ def any_true(value: bool) -> bool:
     return bool(flag > 0)
 
 
+def agreed(number: int) -> bool:
+    """Whether it is the same number in every process."""
+    if world() == 1:
+        return True
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    both = torch.tensor([number, -number], device=device)
+    dist.all_reduce(both, dist.ReduceOp.MAX)
+    return bool(both.sum() == 0)
+
+
 def wait() -> None:
     """Wait until every process is here: after this, all see the files that the first one wrote."""
     if world() > 1:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from faceveil.errors import OptionError
 from faceveil.training import checkpoint, distributed
 
 StepFunction = Callable[[int, torch.Generator], tuple[Tensor, dict[str, float]]]
@@ -81,11 +82,17 @@ def run(
         Running means of the logged terms at the end.
 
     Raises:
+        OptionError: if processes find different checkpoints.
         StoppedError: on an interrupt or a termination signal, once the checkpoint is written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "checkpoint.safetensors"
     start = checkpoint.load(path, modules, optimizer) if path.is_file() else 0
+    if not distributed.agreed(start):
+        raise OptionError(
+            f"{path}: at step {start} here, elsewhere at another; expected a folder of runs that "
+            "all hosts share"
+        )
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     distributed.same_start([t for m in modules.values() for t in m.state_dict().values()])
     log = Log(directory / "log.csv", checkpoint.means_of(path) if start else {})
