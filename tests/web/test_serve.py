@@ -75,3 +75,9 @@ def test_a_real_server_starts_answers_and_stops():
     assert server.returncode == 0
     assert out == ""
     assert err == "faceveil: stopped; detect answered 1\n"
+
+
+def test_a_precision_that_is_not_there(capsys):
+    argv = ["serve", "--port", "0", "--device", "cpu", "--precision", "bfloat16"]
+    assert main(argv) == 2
+    assert "which only OpenVINO computes in" in capsys.readouterr().err

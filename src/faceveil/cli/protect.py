@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceveil.cli.device import add_arguments as add_device
 from faceveil.cli.live import add_arguments as add_live
 from faceveil.cli.scale import add_arguments as add_scale
 from faceveil.errors import OptionError
@@ -122,21 +123,7 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         help="photos at the same time, threads for a clip (default: one per core)",
     )
-    p.add_argument(
-        "--device",
-        choices=("auto", "cpu", "openvino", "cuda"),
-        default="auto",
-        help="what networks run on; auto takes an NVIDIA GPU where onnxruntime-gpu offers one, "
-        "else OpenVINO where the extra 'fast' is installed, else ONNX Runtime on the CPU "
-        "(default); the summary says which it was",
-    )
-    p.add_argument(
-        "--precision",
-        choices=("float32", "bfloat16", "auto"),
-        default="float32",
-        help="of the networks that change faces; bfloat16 needs OpenVINO and a processor that has "
-        "it; auto measures which one is quicker here (default: float32)",
-    )
+    add_device(p)
     p.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done as JSON")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     add_scale(p)

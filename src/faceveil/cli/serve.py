@@ -8,8 +8,10 @@ import os
 import secrets
 import socket
 import sys
+from functools import partial
 from typing import Any
 
+from faceveil.cli.device import add_arguments as add_device
 from faceveil.errors import MissingExtraError, OptionError
 
 
@@ -50,6 +52,7 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="photos at the same time (default: auto)"
     )
+    add_device(p)
     p.set_defaults(run=run)
 
 
@@ -58,12 +61,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         MissingExtraError: if the extra ``web`` is not installed.
-        OptionError: if the address cannot be had, or an option has a bad value.
+        OptionError: if the address or device cannot be had, or an option has a bad value.
     """
     try:
         import python_multipart  # noqa: F401
         import uvicorn
 
+        from faceveil import load_protector
         from faceveil.runtime.room import hand_back_large_blocks
         from faceveil.web.app import create_app
         from faceveil.web.engine import Engine
@@ -89,7 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     hand_back_large_blocks()
     listener = listen(settings.host, settings.port)
-    engine = Engine(settings.max_pixels, max(1, cores // settings.workers))
+    load = partial(load_protector, device=a.device, precision=a.precision)
+    engine = Engine(settings.max_pixels, max(1, cores // settings.workers), load)
     engine.warm()  # a missing model is said now, not at the first photo
     app = create_app(settings, engine)
     server = uvicorn.Server(
