@@ -71,13 +71,14 @@ class CenterFace:
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         """All faces by falling score; see :class:`Detector`."""
-        height, width = rgb.shape[:2]
+        rgb, halvings = halved(rgb, 2 * self.max_side)
+        height, width = (side << halvings for side in rgb.shape[:2])
         longest = max(height, width)
         scale = min(1.0, self.max_side / longest)
         if longest < self.min_side:
             scale = self.min_side / longest
         new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
-        if (new_w, new_h) != (width, height):
+        if (new_w, new_h) != rgb.shape[1::-1]:
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             rgb = np.asarray(cv2.resize(rgb, (new_w, new_h), interpolation=method), np.uint8)
         # Padding, unlike stretching to the next multiple, keeps the face's proportions.
@@ -94,6 +95,24 @@ class CenterFace:
             if math.dist(points[0], points[1]) >= _MIN_EYES:
                 faces.append(Face((x0, y0, x1, y1), points, float(scores[i])))
         return tuple(faces)
+
+
+def halved(rgb: Uint8Array, least: int) -> tuple[Uint8Array, int]:
+    """A photo at half its size, as often as its longer side stays at ``least`` pixels or more.
+
+    Means of 2 x 2 pixels take a quarter of the time of shrinking to any size in one step. An odd
+    last row or column is left out.
+
+    Returns:
+        The photo, and how often it was halved.
+    """
+    count = 0
+    while max(rgb.shape[:2]) >= 2 * least and min(rgb.shape[:2]) >= 2:
+        h, w = rgb.shape[0] // 2, rgb.shape[1] // 2
+        even = rgb[: 2 * h, : 2 * w]
+        rgb = np.asarray(cv2.resize(even, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
+        count += 1
+    return rgb, count
 
 
 def choose_faces(faces: tuple[Face, ...], which: str) -> tuple[Face, ...]:
