@@ -185,8 +185,8 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         method = protector or _load(arguments, options, each)
         results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
-        cv2.setNumThreads(threads)
-        method = protector or _load(arguments, options, threads)
+        cv2.setNumThreads(1)  # frames side by side, each on one core
+        method = protector or _load(arguments, options, 1)
         results += run_clips(clips, method, options, threads, arguments.quiet)
     device = getattr(method, "device", None)
     if arguments.report is not None:

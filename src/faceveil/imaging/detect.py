@@ -7,17 +7,19 @@ carried by FaceVeil's wheel and described in THIRD_PARTY.md.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from faceveil.errors import ModelError, OptionError
 from faceveil.runtime.device import providers
 from faceveil.runtime.onnx_dims import free_image_size
 from faceveil.runtime.session import WEIGHTS, make_session, verified_bytes
-from faceveil.types import Face, Float32Array, Uint8Array
+from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 _STRIDE = 4
@@ -26,12 +28,29 @@ _MIN_EYES = 4.0
 """Faces whose eyes are closer than this many pixels hold nothing that could be protected."""
 
 
+_MOST = 0.7
+"""Above this share of a picture its parts cost as much as the whole."""
+
+_Found: TypeAlias = tuple[Float32Array, Float32Array, Float32Array]
+
+
 @runtime_checkable
 class Detector(Protocol):
     """Finds faces in a photo."""
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         """All faces of an upright photo, (H, W, 3) uint8 RGB, by falling score."""
+        ...
+
+
+@runtime_checkable
+class NearDetector(Detector, Protocol):
+    """A detector that can look at a few places only."""
+
+    def detect_near(
+        self, rgb: Uint8Array, boxes: Sequence[tuple[float, float, float, float]]
+    ) -> tuple[Face, ...]:
+        """Faces whose centres lie in boxes (x0, y0, x1, y1) of pixels, by falling score."""
         ...
 
 
@@ -71,6 +90,41 @@ class CenterFace:
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         """All faces by falling score; see :class:`Detector`."""
+        small, back = self._shrunk(rgb)
+        return _faces(self._find(small), back)
+
+    def detect_near(
+        self, rgb: Uint8Array, boxes: Sequence[tuple[float, float, float, float]]
+    ) -> tuple[Face, ...]:
+        """Faces whose centres lie in given places; the rest of the photo is not looked at.
+
+        What is found there is what :meth:`detect` finds, to a fraction of a pixel: the photo is
+        shrunk alike, and parts of it begin where the network's grid does.
+
+        Args:
+            rgb: (H, W, 3) uint8 upright photo.
+            boxes: (x0, y0, x1, y1) in pixels.
+
+        Returns:
+            Faces by falling score.
+        """
+        small, back = self._shrunk(rgb)
+        places = np.array(boxes, np.float64).reshape(-1, 4) / np.tile(back, 2)
+        found = []
+        for x0, y0, x1, y1 in regions(places, small.shape[:2]):
+            part = self._find(small[y0:y1, x0:x1])
+            corner = np.array([x0, y0], np.float32)
+            found.append((part[0] + np.tile(corner, 2), part[1] + corner, part[2]))
+        if not found:
+            return ()
+        all_boxes, landmarks, scores = (np.concatenate(v) for v in zip(*found, strict=True))
+        centres = (all_boxes[:, :2] + all_boxes[:, 2:]) / 2
+        low, high = places[:, None, :2], places[:, None, 2:]
+        own = ((centres >= low) & (centres <= high)).all(axis=2).any(axis=0)
+        return _faces((all_boxes[own], landmarks[own], scores[own]), back)
+
+    def _shrunk(self, rgb: Uint8Array) -> tuple[Uint8Array, Float64Array]:
+        """The photo at the detector's size, and (2,) pixels of the photo in one of it, x and y."""
         rgb, halvings = halved(rgb, 2 * self.max_side)
         height, width = (side << halvings for side in rgb.shape[:2])
         longest = max(height, width)
@@ -81,20 +135,63 @@ class CenterFace:
         if (new_w, new_h) != rgb.shape[1::-1]:
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             rgb = np.asarray(cv2.resize(rgb, (new_w, new_h), interpolation=method), np.uint8)
+        return rgb, np.array([width / new_w, height / new_h])
+
+    def _find(self, rgb: Uint8Array) -> _Found:
+        """Boxes (K, 4), landmarks (K, 5, 2) and scores (K,) in a picture of the detector's size."""
+        height, width = rgb.shape[:2]
         # Padding, unlike stretching to the next multiple, keeps the face's proportions.
-        padded = np.zeros((1, 3, _up(new_h), _up(new_w)), np.float32)
-        padded[0, :, :new_h, :new_w] = rgb.transpose(2, 0, 1)
+        padded = np.zeros((1, 3, _up(height), _up(width)), np.float32)
+        padded[0, :, :height, :width] = rgb.transpose(2, 0, 1)
         maps = self._session.run(None, {self._input: padded})
         heatmap, size, offset, points = (np.asarray(m[0]) for m in maps)
-        boxes, landmarks, scores = _decode(heatmap, size, offset, points, self.threshold)
-        back = np.array([width / new_w, height / new_h])
-        faces = []
-        for i in _suppress(boxes, scores, 0.3):
-            x0, y0, x1, y1 = (boxes[i].reshape(2, 2) * back).ravel().tolist()
-            points = ((landmarks[i] + 0.5) * back - 0.5).astype(np.float32)
-            if math.dist(points[0], points[1]) >= _MIN_EYES:
-                faces.append(Face((x0, y0, x1, y1), points, float(scores[i])))
-        return tuple(faces)
+        return _decode(heatmap, size, offset, points, self.threshold)
+
+
+def regions(
+    places: Float64Array, shape: tuple[int, int], margin: float = 0.4
+) -> list[tuple[int, int, int, int]]:
+    """The parts of a picture that hold some places, none of which overlap.
+
+    Args:
+        places: (N, 4) boxes x0, y0, x1, y1 in pixels.
+        shape: (H, W) of the picture.
+        margin: share of a box's larger side that is added on each of its sides.
+
+    Returns:
+        Boxes that begin at multiples of 32 pixels; the whole picture where they are most of it.
+    """
+    limit = np.array([shape[1], shape[0], shape[1], shape[0]])
+    parts: list[NDArray[np.int64]] = []
+    for place in places:
+        more = margin * float(np.max(place[2:] - place[:2]))
+        wide = (place + np.array([-more, -more, more, more])) / _MULTIPLE
+        edge = np.concatenate([np.floor(wide[:2]), np.ceil(wide[2:])]).astype(np.int64)
+        new = np.clip(edge * _MULTIPLE, 0, limit)
+        while True:  # what overlaps becomes one, which may overlap with more
+            touching = [p for p in parts if (new[:2] < p[2:]).all() and (p[:2] < new[2:]).all()]
+            if not touching:
+                break
+            parts = [p for p in parts if not any(p is t for t in touching)]
+            low = np.minimum.reduce([new[:2], *(t[:2] for t in touching)])
+            new = np.concatenate([low, np.maximum.reduce([new[2:], *(t[2:] for t in touching)])])
+        if (new[2:] > new[:2]).all():
+            parts.append(new)
+    if sum(float(np.prod(p[2:] - p[:2])) for p in parts) > _MOST * shape[0] * shape[1]:
+        return [(0, 0, shape[1], shape[0])]
+    return [(int(p[0]), int(p[1]), int(p[2]), int(p[3])) for p in parts]
+
+
+def _faces(found: _Found, back: Float64Array) -> tuple[Face, ...]:
+    """Faces by falling score, each once, in pixels of the photo."""
+    boxes, landmarks, scores = found
+    faces = []
+    for i in _suppress(boxes, scores, 0.3):
+        x0, y0, x1, y1 = (boxes[i].reshape(2, 2) * back).ravel().tolist()
+        points = ((landmarks[i] + 0.5) * back - 0.5).astype(np.float32)
+        if math.dist(points[0], points[1]) >= _MIN_EYES:
+            faces.append(Face((x0, y0, x1, y1), points, float(scores[i])))
+    return tuple(faces)
 
 
 def halved(rgb: Uint8Array, least: int) -> tuple[Uint8Array, int]:
