@@ -158,7 +158,9 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     options = _options(arguments)
     use_device(arguments.device)
     if arguments.camera is not None:
-        return run_live(arguments, options, protector or _load(arguments, options, arguments.jobs))
+        cv2.setNumThreads(1)  # frames side by side, each on one core
+        workers = arguments.jobs or usable_cores()
+        return run_live(arguments, options, protector or _load(arguments, options, 1), workers)
     if not arguments.inputs:
         raise OptionError("no INPUT; expected files, folders or glob patterns, or --camera")
     if arguments.engine == "ray":
