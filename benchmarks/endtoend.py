@@ -1,6 +1,6 @@
 """Whole runs of the command line beside ``deface``: a folder, a large photo, cores, memory.
 
-``python benchmarks/endtoend.py [--deface PATH] [--data ../shared/data]``
+``python benchmarks/endtoend.py [--deface PATH] [--data ../shared/data] [--methods adaptive san]``
 
 ``deface`` finds faces with the same detector and blurs them: it runs no network on the face. Both
 run in processes of their own, in turn; the median of the wall-clock time counts, start included.
@@ -30,7 +30,7 @@ import faceveil
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "endtoend.json"
-OURS = (sys.executable, "-m", "faceveil", "protect", "--method", "san")
+OURS = (sys.executable, "-m", "faceveil", "protect", "--method")
 
 
 def run(command: Sequence[str], cores: int | None = None) -> dict[str, float]:
@@ -80,10 +80,10 @@ def large_photo(path: Path, megapixels: float) -> Path:
     return path
 
 
-def ours(inputs: Path, output: Path, cores: int | None = None) -> dict[str, float]:
-    """``faceveil protect`` with its defaults, into an empty folder."""
+def ours(method: str, inputs: Path, output: Path, cores: int | None = None) -> dict[str, float]:
+    """``faceveil protect`` with a method and its defaults, into an empty folder."""
     try:
-        return run([*OURS, str(inputs), "-o", str(output)], cores)
+        return run([*OURS, method, str(inputs), "-o", str(output)], cores)
     finally:
         shutil.rmtree(output, ignore_errors=True)
 
@@ -99,18 +99,20 @@ def deface(program: Path, inputs: Path, cores: int | None = None) -> dict[str, f
 
 
 def side_by_side(
-    inputs: Path, scratch: Path, program: Path | None, runs: int, cores: int | None = None
+    methods: Sequence[str], inputs: Path, scratch: Path, program: Path | None, runs: int
 ) -> dict[str, Any]:
-    """Both on the same inputs in turn, after one run each that warms the file cache."""
-    taken: dict[str, list[dict[str, float]]] = {"faceveil": [], "deface": []}
+    """All on the same inputs in turn, after one run each that warms the file cache."""
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in (*methods, "deface")}
     for _ in range(runs + 1):
-        taken["faceveil"].append(ours(inputs, scratch / "output", cores))
+        for method in methods:
+            taken[method].append(ours(method, inputs, scratch / "output"))
         if program:
-            taken["deface"].append(deface(program, inputs, cores))
+            taken["deface"].append(deface(program, inputs))
     found = {name: middle(rows[1:]) for name, rows in taken.items() if rows}
     if program:
-        ratio = found["faceveil"]["seconds"] / found["deface"]["seconds"]
-        found["ratio"] = round(ratio, 3)
+        for method in methods:
+            ratio = found[method]["seconds"] / found["deface"]["seconds"]
+            found[method]["ratio"] = round(ratio, 3)
     return found
 
 
@@ -119,15 +121,17 @@ def middle(rows: list[dict[str, float]]) -> dict[str, float]:
     return {k: round(statistics.median(r[k] for r in rows), 3) for k in rows[0]}
 
 
-def scaling(folder: Path, one: Path, scratch: Path, runs: int) -> list[dict[str, float]]:
+def scaling(method: str, folder: Path, one: Path, scratch: Path, runs: int) -> list[dict[str, Any]]:
     """Photos a second on 1, 2, 4 ... cores; the time of one photo, start included, is taken off."""
-    most, photos, rows = len(os.sched_getaffinity(0)), len(list(folder.iterdir())), []
+    most, photos = len(os.sched_getaffinity(0)), len(list(folder.iterdir()))
+    rows: list[dict[str, Any]] = []
     for cores in (c for c in (1, 2, 4, 8, 16) if c <= most):
-        whole = middle([ours(folder, scratch / "output", cores) for _ in range(runs)])
-        start = middle([ours(one, scratch / "output", cores) for _ in range(runs)])
+        whole = middle([ours(method, folder, scratch / "output", cores) for _ in range(runs)])
+        start = middle([ours(method, one, scratch / "output", cores) for _ in range(runs)])
         rate = (photos - 1) / (whole["seconds"] - start["seconds"])
         rows.append(
             {
+                "method": method,
                 "cores": cores,
                 "photos": photos,
                 "seconds": whole["seconds"],
@@ -147,6 +151,7 @@ def main() -> None:
     parser.add_argument("--deface", type=Path, help="the peer's command; none: ours alone")
     parser.add_argument("--photos", type=int, default=500)
     parser.add_argument("--many", type=int, default=5000, help="photos for the peak of memory")
+    parser.add_argument("--methods", nargs="+", default=["adaptive", "san"])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--output", type=Path, default=RESULT)
     a = parser.parse_args()
@@ -158,17 +163,24 @@ def main() -> None:
         scratch = Path(name)
         folder = fill(a.data / "lfw-raw", scratch / "photos", a.photos)
         one = fill(a.data / "lfw-raw", scratch / "one", 1)
-        found["folder"] = {"photos": a.photos, **side_by_side(folder, scratch, a.deface, a.runs)}
+        beside = side_by_side(a.methods, folder, scratch, a.deface, a.runs)
+        found["folder"] = {"photos": a.photos, **beside}
         for megapixels, peer in ((12, a.deface), (50, None)):  # deface takes 11 GB for 50
             photo = large_photo(scratch / f"{megapixels}mp.jpg", megapixels)
             key = f"one photo of {megapixels} megapixels"
-            found[key] = side_by_side(photo, scratch, peer, a.runs)
-        found["cores"] = scaling(folder, one, scratch, a.runs)
+            found[key] = side_by_side(a.methods, photo, scratch, peer, a.runs)
+        found["cores"] = [
+            row for method in a.methods for row in scaling(method, folder, one, scratch, a.runs)
+        ]
         shutil.rmtree(folder)
         many = fill(a.data / "lfw-raw", scratch / "many", a.many)
         found["memory"] = [
-            {"photos": a.photos, "peak_mb": found["folder"]["faceveil"]["peak_mb"]},
-            {"photos": a.many, **middle([ours(many, scratch / "output")])},
+            row
+            for method in a.methods
+            for row in (
+                {"method": method, "photos": a.photos, **found["folder"][method]},
+                {"method": method, "photos": a.many, **ours(method, many, scratch / "output")},
+            )
         ]
     print(json.dumps(found, indent=1))
     a.output.write_text(json.dumps(found, indent=1) + "\n")
