@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Semaphore
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import cv2
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import ModelError, OptionError
-from faceveil.runtime.device import providers
+from faceveil.runtime.device import providers, usable_cores
 from faceveil.runtime.onnx_dims import free_image_size
 from faceveil.runtime.session import WEIGHTS, make_session, verified_bytes
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
@@ -27,6 +29,8 @@ _MULTIPLE = 32
 _MIN_EYES = 4.0
 """Faces whose eyes are closer than this many pixels hold nothing that could be protected."""
 
+
+_LARGE = 3 * 640 * 640
 
 _MOST = 0.7
 """Above this share of a picture its parts cost as much as the whole."""
@@ -86,6 +90,7 @@ class CenterFace:
             self._session = make_session(free_image_size(model), threads, providers())
         except Exception as error:  # ONNX Runtime raises its own unrelated classes
             raise ModelError(f"{file}: not a CenterFace model ({error}); reinstall it") from error
+        self._turn = Semaphore(max(2, usable_cores() // 2))
         self._input = self._session.get_inputs()[0].name
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
@@ -143,7 +148,9 @@ class CenterFace:
         # Padding, unlike stretching to the next multiple, keeps the face's proportions.
         padded = np.zeros((1, 3, _up(height), _up(width)), np.float32)
         padded[0, :, :height, :width] = rgb.transpose(2, 0, 1)
-        maps = self._session.run(None, {self._input: padded})
+        # A large picture needs 90 MB, which the session keeps for each that ran at the same time.
+        with self._turn if padded.size > _LARGE else nullcontext():
+            maps = self._session.run(None, {self._input: padded})
         heatmap, size, offset, points = (np.asarray(m[0]) for m in maps)
         return _decode(heatmap, size, offset, points, self.threshold)
 

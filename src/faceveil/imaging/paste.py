@@ -93,10 +93,11 @@ def apply_patches(photo: Photo, patches: Iterable[Patch]) -> Photo:
     never touched. Near black and white the sum saturates.
 
     Args:
-        photo: any mode and depth.
+        photo: any mode and depth; its pixels are written over if they are spare.
         patches: changes, which add up where they overlap.
     """
-    pixels = photo.pixels.copy()
+    own = photo.spare and photo.pixels.flags.writeable
+    pixels = photo.pixels if own else photo.pixels.copy()
     for patch in patches:
         for piece in _pieces(patch):
             _apply(piece, pixels, photo.mode)

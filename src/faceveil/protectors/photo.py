@@ -123,13 +123,14 @@ def protect_photo(
     faces = choose_faces(found, options.faces)
     if not faces:
         return photo, ()
+    maps = [canonical_from_landmarks(face.landmarks) for face in faces]
+    # All of them before the first change, since neighbours' crops overlap.
+    crops = [extract_crop(rgb, matrix)[None] for matrix in maps]
     done: list[ProtectedFace] = []
 
     def patches() -> Iterator[Patch]:
-        # One face at a time: memory does not grow with a crowd, and a batch is no quicker.
-        for face in faces:
-            matrix = canonical_from_landmarks(face.landmarks)
-            crop = extract_crop(rgb, matrix)[None]
+        # One face at a time: a crowd needs no more memory, and a batch is no quicker.
+        for face, matrix, crop in zip(faces, maps, crops, strict=True):
             points = transform(matrix, face.landmarks)[None]
             change, described = _changed(face, crop, points, protector, estimator, options)
             done.append(described)
