@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,32 @@ def scaling(method: str, folder: Path, one: Path, scratch: Path, runs: int) -> l
     return rows
 
 
+def crowd(source: Path, path: Path, columns: int = 16, rows: int = 12) -> Path:
+    """A photo of very many people: those of a data set beside and below each other."""
+    files = sorted(p for p in source.iterdir() if p.suffix == ".jpg")[: columns * rows]
+    people = [np.asarray(Image.open(p).convert("RGB").resize((250, 250))) for p in files]
+    lines = [np.hstack(people[k : k + columns]) for k in range(0, columns * rows, columns)]
+    Image.fromarray(np.vstack(lines)).save(path, quality=92)
+    return path
+
+
+def memory_inputs(source: Path, scratch: Path, few: int, many: int) -> Iterator[tuple[str, Path]]:
+    """What the peak of memory is measured on, one after the other, since disks are small."""
+    for count in (few, many):
+        folder = fill(source, scratch / "many", count)
+        yield f"{count} photos of 250 x 250", folder
+        shutil.rmtree(folder)
+    for megapixels, count in ((12, 16), (50, 4)):
+        folder = scratch / "large"
+        folder.mkdir()
+        first = large_photo(folder / "0.jpg", megapixels)
+        for i in range(1, count):
+            shutil.copyfile(first, folder / f"{i}.jpg")
+        yield f"{count} photos of {megapixels} megapixels", folder
+        shutil.rmtree(folder)
+    yield "one photo with 192 people", crowd(source, scratch / "crowd.jpg")
+
+
 def main() -> None:
     """Parse the command line, measure, print and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -173,14 +199,10 @@ def main() -> None:
             row for method in a.methods for row in scaling(method, folder, one, scratch, a.runs)
         ]
         shutil.rmtree(folder)
-        many = fill(a.data / "lfw-raw", scratch / "many", a.many)
         found["memory"] = [
-            row
+            {"method": method, "what": what, **ours(method, inputs, scratch / "output")}
+            for what, inputs in memory_inputs(a.data / "lfw-raw", scratch, a.photos, a.many)
             for method in a.methods
-            for row in (
-                {"method": method, "photos": a.photos, **found["folder"][method]},
-                {"method": method, "photos": a.many, **ours(method, many, scratch / "output")},
-            )
         ]
     print(json.dumps(found, indent=1))
     a.output.write_text(json.dumps(found, indent=1) + "\n")

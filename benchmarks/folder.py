@@ -9,13 +9,12 @@ import argparse
 import json
 import os
 import platform
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
+
+from endtoend import run
 
 RESULT = Path(__file__).parent / "results" / "folder.json"
 
@@ -27,25 +26,23 @@ def measure(folder: Path, limit: int, jobs: int, method: str) -> dict[str, Any]:
         report = Path(output) / "report.json"
         command = [sys.executable, "-m", "faceveil", "protect", *photos, "-o", output, "-q"]
         command += ["--method", method, "--jobs", str(jobs), "--report", str(report)]
-        start = time.perf_counter()
-        code = subprocess.run(command, check=False).returncode
-        seconds = time.perf_counter() - start
+        taken = run(command)
+        seconds = taken["seconds"]
         document = json.loads(report.read_text())
+    cores = len(os.sched_getaffinity(0))
     files = document["files"]
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         "method": method,
         "folder": folder.name,
         "photos": len(photos),
         "counts": document["counts"],
-        "exit_code": code,
         "faces": sum(len(f["faces"]) for f in files),
         "photos_without_face": sum(not f["faces"] for f in files),
         "seconds": round(seconds, 2),
         "milliseconds_a_photo": round(1000 * seconds / len(photos), 1),
-        "peak_memory_mb": round(peak / 1024),
-        "jobs": jobs or os.cpu_count(),
-        "cores": os.cpu_count(),
+        "peak_memory_mb": round(taken["peak_mb"]),
+        "jobs": jobs or cores,
+        "cores": cores,
         "python": platform.python_version(),
     }
 

@@ -106,8 +106,8 @@ def endtoend(found: dict[str, Any]) -> str:
         for r in found["cores"]
     ]
     parts.append(table(head, rows))
-    rows = [(f"`{r['method']}`", r["photos"], f"{r['peak_mb']:.0f} MB") for r in found["memory"]]
-    parts.append(table(("method", "photos in the folder", "peak memory"), rows))
+    rows = [(f"`{r['method']}`", r["what"], f"{r['peak_mb']:.0f} MB") for r in found["memory"]]
+    parts.append(table(("method", "input", "peak memory"), rows))
     return "\n\n".join(parts)
 
 

@@ -48,7 +48,7 @@ def test_whole_runs_are_drawn_for_each_method(tmp_path):
         "folder": {"photos": 500, **work},
         "one photo of 12 megapixels": {"adaptive": taken},
         "cores": [{"method": "adaptive", "cpu_ms_a_photo": 40.0, **cores}],
-        "memory": [{"method": "adaptive", "photos": 5000, **taken}],
+        "memory": [{"method": "adaptive", "what": "5000 photos", **taken}],
     }
     (tmp_path / "endtoend.json").write_text(json.dumps(document))
     page = redrawn("<!-- endtoend -->\n<!-- /endtoend -->\n", tmp_path)
@@ -56,4 +56,4 @@ def test_whole_runs_are_drawn_for_each_method(tmp_path):
     assert "| folder of 500 photos | deface | 4.00 s | 500 MB |  |" in page
     assert "| one photo of 12 megapixels | `adaptive` | 2.00 s | 500 MB |  |" in page
     assert "| `adaptive` | 4 | 100.0 | 90 % | 0.30 s | 40.0 ms |" in page
-    assert "| `adaptive` | 5000 | 500 MB |" in page
+    assert "| `adaptive` | 5000 photos | 500 MB |" in page
