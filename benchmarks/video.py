@@ -34,6 +34,7 @@ from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, transform
 from faceveil.imaging.photo import Photo
 from faceveil.protectors.photo import PhotoOptions
+from faceveil.protectors.targets import strength_of
 from faceveil.video.finding import find_faces
 from faceveil.video.people import Decider
 from faceveil.video.picture import Picture
@@ -142,7 +143,9 @@ def flickers(portrait: np.ndarray, frames: int) -> list[dict[str, Any]]:
         decider = Decider(protector.crop_protector, protector.estimator, options)
         planner = Planner(protector.detector, decider)
         look(planner, protector.detector, pictures)
-        together = list(Renderer(planner.finish("all"), options.strength)(pictures))
+        strength = strength_of(protector.crop_protector, options.strength)
+        with Renderer(planner.finish("all"), strength) as renderer:
+            together = list(renderer(pictures))
         single, amount = flicker(pictures, [np.asarray(p.pixels) for p in alone], scale)
         smooth, kept = flicker(pictures, [p.planes[0] for p in together], scale)
         rows.append(
@@ -180,7 +183,9 @@ def effect(folder: Path, limit: int, method: str) -> dict[str, Any]:
         decider = Decider(protector.crop_protector, protector.estimator, options)
         planner = Planner(protector.detector, decider)
         look(planner, protector.detector, pictures)
-        done = list(Renderer(planner.finish("largest"), options.strength)(pictures))[count // 2]
+        strength = strength_of(protector.crop_protector, options.strength)
+        with Renderer(planner.finish("largest"), strength) as renderer:
+            done = list(renderer(pictures))[count // 2]
         middle = pictures[count // 2].rgb
         together = np.repeat(done.planes[0][..., None], 3, axis=2)
         alone = protector.protect_photo(middle, faces="largest").image
