@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceveil.errors import ModelError, OptionError
-from faceveil.imaging.detect import CenterFace, _suppress, choose_faces, halved, regions
+from faceveil.imaging.detect import CenterFace, _suppress, choose_faces
 from faceveil.types import Face
 
 
@@ -111,37 +111,3 @@ def test_near_a_place_the_same_face_is_found(detector, portrait, size):
     assert detector.detect_near(rgb, []) == ()
     (one,) = detector.detect_near(rgb, [whole.box, (x0 - 9, y0, x1, y1 + 9)])
     np.testing.assert_allclose(one.landmarks, whole.landmarks, atol=0.05 * eyes)
-
-
-def test_regions_hold_their_places_and_do_not_overlap():
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        low = rng.uniform(-40, 900, (rng.integers(1, 6), 2))
-        places = np.concatenate([low, low + rng.uniform(5, 80, low.shape)], axis=1)
-        found = regions(places, (540, 960))
-        counts = np.zeros((540, 960), int)
-        for x0, y0, x1, y1 in found:
-            assert (x0 % 32, y0 % 32) == (0, 0)
-            counts[y0:y1, x0:x1] += 1
-        assert counts.max(initial=0) <= 1
-        for x0, y0, x1, y1 in np.clip(places, 0, (960, 540, 960, 540)).astype(int):
-            assert counts[y0:y1, x0:x1].all()
-
-
-def test_regions_that_are_most_of_a_picture_are_all_of_it():
-    assert regions(np.array([[100.0, 60, 800, 500]]), (540, 960)) == [(0, 0, 960, 540)]
-    assert regions(np.empty((0, 4)), (540, 960)) == []
-    assert regions(np.array([[-90.0, -90, -80, -80]]), (540, 960)) == []
-
-
-@pytest.mark.parametrize(
-    ("shape", "times"), [((99, 3839, 3), 0), ((99, 3840, 3), 1), ((6001, 7999, 3), 2)]
-)
-def test_halving_keeps_means_and_stops_in_time(shape, times):
-    rgb = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    small, count = halved(rgb, 1920)
-    assert count == times
-    step = 2**times
-    assert small.shape[:2] == (shape[0] // step, shape[1] // step)
-    block = rgb[: step * 3, : step * 5].reshape(3, step, 5, step, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(small[:3, :5], block, atol=1)

@@ -15,9 +15,10 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from faceveil.errors import ModelError, OptionError
+from faceveil.imaging.regions import GRID, regions
+from faceveil.imaging.shrink import halved
 from faceveil.runtime.device import providers, usable_cores
 from faceveil.runtime.onnx_dims import free_image_size
 from faceveil.runtime.session import WEIGHTS, make_session, verified_bytes
@@ -25,15 +26,11 @@ from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 _STRIDE = 4
-_MULTIPLE = 32
 _MIN_EYES = 4.0
 """Faces whose eyes are closer than this many pixels hold nothing that could be protected."""
 
 
 _LARGE = 3 * 640 * 640
-
-_MOST = 0.7
-"""Above this share of a picture its parts cost as much as the whole."""
 
 _Found: TypeAlias = tuple[Float32Array, Float32Array, Float32Array]
 
@@ -155,40 +152,6 @@ class CenterFace:
         return _decode(heatmap, size, offset, points, self.threshold)
 
 
-def regions(
-    places: Float64Array, shape: tuple[int, int], margin: float = 0.4
-) -> list[tuple[int, int, int, int]]:
-    """The parts of a picture that hold some places, none of which overlap.
-
-    Args:
-        places: (N, 4) boxes x0, y0, x1, y1 in pixels.
-        shape: (H, W) of the picture.
-        margin: share of a box's larger side that is added on each of its sides.
-
-    Returns:
-        Boxes that begin at multiples of 32 pixels; the whole picture where they are most of it.
-    """
-    limit = np.array([shape[1], shape[0], shape[1], shape[0]])
-    parts: list[NDArray[np.int64]] = []
-    for place in places:
-        more = margin * float(np.max(place[2:] - place[:2]))
-        wide = (place + np.array([-more, -more, more, more])) / _MULTIPLE
-        edge = np.concatenate([np.floor(wide[:2]), np.ceil(wide[2:])]).astype(np.int64)
-        new = np.clip(edge * _MULTIPLE, 0, limit)
-        while True:  # what overlaps becomes one, which may overlap with more
-            touching = [p for p in parts if (new[:2] < p[2:]).all() and (p[:2] < new[2:]).all()]
-            if not touching:
-                break
-            parts = [p for p in parts if not any(p is t for t in touching)]
-            low = np.minimum.reduce([new[:2], *(t[:2] for t in touching)])
-            new = np.concatenate([low, np.maximum.reduce([new[2:], *(t[2:] for t in touching)])])
-        if (new[2:] > new[:2]).all():
-            parts.append(new)
-    if sum(float(np.prod(p[2:] - p[:2])) for p in parts) > _MOST * shape[0] * shape[1]:
-        return [(0, 0, shape[1], shape[0])]
-    return [(int(p[0]), int(p[1]), int(p[2]), int(p[3])) for p in parts]
-
-
 def _faces(found: _Found, back: Float64Array) -> tuple[Face, ...]:
     """Faces by falling score, each once, in pixels of the photo."""
     boxes, landmarks, scores = found
@@ -199,24 +162,6 @@ def _faces(found: _Found, back: Float64Array) -> tuple[Face, ...]:
         if math.dist(points[0], points[1]) >= _MIN_EYES:
             faces.append(Face((x0, y0, x1, y1), points, float(scores[i])))
     return tuple(faces)
-
-
-def halved(rgb: Uint8Array, least: int) -> tuple[Uint8Array, int]:
-    """A photo at half its size, as often as its longer side stays at ``least`` pixels or more.
-
-    Means of 2 x 2 pixels take a quarter of the time of shrinking to any size in one step. An odd
-    last row or column is left out.
-
-    Returns:
-        The photo, and how often it was halved.
-    """
-    count = 0
-    while max(rgb.shape[:2]) >= 2 * least and min(rgb.shape[:2]) >= 2:
-        h, w = rgb.shape[0] // 2, rgb.shape[1] // 2
-        even = rgb[: 2 * h, : 2 * w]
-        rgb = np.asarray(cv2.resize(even, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
-        count += 1
-    return rgb, count
 
 
 def choose_faces(faces: tuple[Face, ...], which: str) -> tuple[Face, ...]:
@@ -261,7 +206,7 @@ def face_numbers(which: str) -> list[int]:
 
 
 def _up(side: int) -> int:
-    return math.ceil(side / _MULTIPLE) * _MULTIPLE
+    return math.ceil(side / GRID) * GRID
 
 
 def _decode(
