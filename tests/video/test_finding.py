@@ -43,6 +43,9 @@ class Told:
             self.whole.append(int(rgb[0, 0, 0]))
         return self.faces(int(rgb[0, 0, 0]))
 
+    def detect_loosely(self, rgb):
+        return self.detect(rgb), ()
+
     def detect_near(self, rgb, boxes):
         index = int(rgb[0, 0, 0])
         with self.lock:
@@ -84,6 +87,17 @@ def test_nobody_is_looked_for_across_a_cut():
     assert all(box[0] > 40 for i, boxes in detector.near.items() if i > 6 for box in boxes)
 
 
+def test_who_might_be_a_face_in_searched_frames_is_looked_for_in_the_others():
+    class Doubtful(Told):
+        def detect_loosely(self, rgb):
+            self.detect(rgb)
+            return (), self.faces(0)
+
+    detector = Doubtful(lambda i: [(40, 20)])
+    found = run(detector, [frame(i) for i in range(9)])
+    assert [len(faces) for _, _, faces in found] == [i % EVERY != 0 for i in range(9)]
+
+
 def test_a_detector_that_cannot_look_near_is_asked_every_time():
     class Plain:
         def __init__(self):
@@ -112,7 +126,12 @@ def test_no_frames_and_an_error_of_the_detector():
 def test_ways_join_the_places_of_one_person_and_keep_others():
     (moved,) = ways([(0, 0, 10, 10)], [(6, 0, 16, 10)])
     assert moved == pytest.approx((-4.8, -4.8, 20.8, 14.8))  # 16 wide, 0.3 of it on each side
+    (quick,) = ways([(0, 0, 10, 10)], [(29, 0, 39, 10)])
+    assert (quick[0], quick[2]) == pytest.approx((-11.7, 50.7))
     assert len(ways([(0, 0, 10, 10)], [(50, 0, 60, 10)])) == 2
+    assert len(ways([(0, 0, 10, 10)], [(0, 0, 30, 30)])) == 2
+    first, second = ways([(0, 0, 10, 10), (30, 0, 40, 10)], [(28, 0, 38, 10), (2, 0, 12, 10)])
+    assert (first[2], second[0]) == pytest.approx((15.6, 24.4))
     assert ways([], []) == []
 
 

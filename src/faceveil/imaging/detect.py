@@ -30,6 +30,9 @@ _MIN_EYES = 4.0
 """Faces whose eyes are closer than this many pixels hold nothing that could be protected."""
 
 
+DOUBTFUL = 0.2
+"""Score above which something may be a face in the next frame."""
+
 _LARGE = 3 * 640 * 640
 
 _Found: TypeAlias = tuple[Float32Array, Float32Array, Float32Array]
@@ -46,7 +49,11 @@ class Detector(Protocol):
 
 @runtime_checkable
 class NearDetector(Detector, Protocol):
-    """A detector that can look at a few places only."""
+    """A detector that can look at a few places only, and tells what might be a face."""
+
+    def detect_loosely(self, rgb: Uint8Array) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+        """What :meth:`detect` finds, and what scores too low for it, by falling score."""
+        ...
 
     def detect_near(
         self, rgb: Uint8Array, boxes: Sequence[tuple[float, float, float, float]]
@@ -93,7 +100,14 @@ class CenterFace:
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         """All faces by falling score; see :class:`Detector`."""
         small, back = self._shrunk(rgb)
-        return _faces(self._find(small), back)
+        return _faces(self._find(small, self.threshold), back)
+
+    def detect_loosely(self, rgb: Uint8Array) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+        """What :meth:`detect` finds, and what scores less, but :data:`DOUBTFUL` or more."""
+        small, back = self._shrunk(rgb)
+        faces = _faces(self._find(small, min(DOUBTFUL, self.threshold)), back)
+        sure = sum(face.score >= self.threshold for face in faces)
+        return faces[:sure], faces[sure:]
 
     def detect_near(
         self, rgb: Uint8Array, boxes: Sequence[tuple[float, float, float, float]]
@@ -114,7 +128,7 @@ class CenterFace:
         places = np.array(boxes, np.float64).reshape(-1, 4) / np.tile(back, 2)
         found = []
         for x0, y0, x1, y1 in regions(places, small.shape[:2]):
-            part = self._find(small[y0:y1, x0:x1])
+            part = self._find(small[y0:y1, x0:x1], self.threshold)
             corner = np.array([x0, y0], np.float32)
             found.append((part[0] + np.tile(corner, 2), part[1] + corner, part[2]))
         if not found:
@@ -139,7 +153,7 @@ class CenterFace:
             rgb = np.asarray(cv2.resize(rgb, (new_w, new_h), interpolation=method), np.uint8)
         return rgb, np.array([width / new_w, height / new_h])
 
-    def _find(self, rgb: Uint8Array) -> _Found:
+    def _find(self, rgb: Uint8Array, threshold: float) -> _Found:
         """Boxes (K, 4), landmarks (K, 5, 2) and scores (K,) in a picture of the detector's size."""
         height, width = rgb.shape[:2]
         # Padding, unlike stretching to the next multiple, keeps the face's proportions.
@@ -149,7 +163,7 @@ class CenterFace:
         with self._turn if padded.size > _LARGE else nullcontext():
             maps = self._session.run(None, {self._input: padded})
         heatmap, size, offset, points = (np.asarray(m[0]) for m in maps)
-        return _decode(heatmap, size, offset, points, self.threshold)
+        return _decode(heatmap, size, offset, points, threshold)
 
 
 def _faces(found: _Found, back: Float64Array) -> tuple[Face, ...]:

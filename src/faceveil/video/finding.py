@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 
 from faceveil.imaging.detect import Detector, NearDetector
 from faceveil.types import Face, Uint8Array
-from faceveil.video.association import iou
 from faceveil.video.cuts import Cuts
 
 EVERY = 4
@@ -19,15 +19,20 @@ REACH = 0.3
 """Share of a face's size by which it may be off the way between its places in the two frames that
 were searched."""
 
+STEPS = 3.0
+"""Sizes of a face by which somebody may move from one searched frame to the next: a small face in a
+quick pan."""
+
 Box = tuple[float, float, float, float]
-_Faces = Future[tuple[Face, ...]]
+_Found = tuple[tuple[Face, ...], tuple[Face, ...]]
+"""Faces, and what may be one."""
 
 
 @dataclass(slots=True)
 class _Window:
     """Frames on their way: those whose faces are asked for, and those that wait for the next."""
 
-    asked: deque[tuple[Uint8Array, float, _Faces]] = field(default_factory=deque)
+    asked: deque[tuple[Uint8Array, float, Future[_Found]]] = field(default_factory=deque)
     between: list[tuple[Uint8Array, float]] = field(default_factory=list)
 
 
@@ -40,8 +45,9 @@ def find_faces(
     """All faces of each frame.
 
     The first and last frame of each shot and every fourth one are searched whole. In those between,
-    a detector that can looks only where somebody is in the searched frame before or after: whoever
-    enters is looked for back to when they did. What is found does not depend on the workers.
+    a detector that can looks only where somebody is, or might be, in the searched frame before or
+    after: whoever enters is looked for back to when they did, and whom the detector finds in some
+    frames only is not missed more often. What is found does not depend on the workers.
 
     Args:
         frames: (H, W, 3) upright and seconds, in order.
@@ -59,7 +65,7 @@ def find_faces(
         if cut:
             _end_shot(window, before, detector, pool)
         if before is None or cut or len(window.between) == every - 1:
-            found = pool.submit(detector.detect, rgb)
+            found = pool.submit(_search, detector, rgb)
             _ask_between(window, before, found, detector, pool)
             window.asked.append((rgb, seconds, found))
             before = found
@@ -74,25 +80,25 @@ def find_faces(
 
 def _first(window: _Window) -> tuple[Uint8Array, float, tuple[Face, ...]]:
     rgb, seconds, found = window.asked.popleft()
-    return rgb, seconds, found.result()
+    return rgb, seconds, found.result()[0]
 
 
 def _end_shot(
-    window: _Window, before: _Faces | None, detector: Detector, pool: ThreadPoolExecutor
+    window: _Window, before: Future[_Found] | None, detector: Detector, pool: ThreadPoolExecutor
 ) -> None:
     """The last frame of a shot is searched: nothing that comes after it tells who is there."""
     if not window.between:
         return
     rgb, seconds = window.between.pop()
-    found = pool.submit(detector.detect, rgb)
+    found = pool.submit(_search, detector, rgb)
     _ask_between(window, before, found, detector, pool)
     window.asked.append((rgb, seconds, found))
 
 
 def _ask_between(
     window: _Window,
-    before: _Faces | None,
-    after: _Faces,
+    before: Future[_Found] | None,
+    after: Future[_Found],
     detector: Detector,
     pool: ThreadPoolExecutor,
 ) -> None:
@@ -102,14 +108,24 @@ def _ask_between(
     window.between = []
 
 
+def _search(detector: Detector, rgb: Uint8Array) -> _Found:
+    if isinstance(detector, NearDetector):
+        return detector.detect_loosely(rgb)
+    return detector.detect(rgb), ()
+
+
 def _look(
-    detector: Detector, rgb: Uint8Array, before: _Faces | None, after: _Faces
-) -> tuple[Face, ...]:
+    detector: Detector,
+    rgb: Uint8Array,
+    before: Future[_Found] | None,
+    after: Future[_Found],
+) -> _Found:
     if not isinstance(detector, NearDetector):
-        return detector.detect(rgb)
-    known = () if before is None else before.result()
-    boxes = ways([face.box for face in known], [face.box for face in after.result()])
-    return detector.detect_near(rgb, boxes) if boxes else ()
+        return detector.detect(rgb), ()
+    known = ((), ()) if before is None else before.result()
+    sides = [[f.box for part in found for f in part] for found in (known, after.result())]
+    boxes = ways(*sides)
+    return detector.detect_near(rgb, boxes) if boxes else (), ()
 
 
 def ways(before: list[Box], after: list[Box]) -> list[Box]:
@@ -120,16 +136,25 @@ def ways(before: list[Box], after: list[Box]) -> list[Box]:
         after: boxes of those in the frame after.
 
     Returns:
-        For each face a box about its place; about both of its places, if the two overlap.
+        For each face a box about its place, or about both places and the way between them where it
+        may have gone from one to the other: of several, to the nearest.
     """
     left, found = list(after), []
     for box in before:
-        same = max(left, key=lambda other: iou(box, other), default=None)
-        if same is not None and iou(box, same) > 0:
+        same = min(left, key=lambda other: _steps(box, other), default=None)
+        if same is not None and _steps(box, same) <= STEPS:
             left.remove(same)
             box = _union(box, same)
         found.append(box)
     return [_enlarged(box) for box in (*found, *left)]
+
+
+def _steps(a: Box, b: Box) -> float:
+    """How far one is from the other, in sizes of the smaller; infinite where the sizes differ."""
+    sizes = [max(x[2] - x[0], x[3] - x[1], 1.0) for x in (a, b)]
+    if max(sizes) > 2 * min(sizes):
+        return math.inf
+    return math.dist((a[0] + a[2], a[1] + a[3]), (b[0] + b[2], b[1] + b[3])) / 2 / min(sizes)
 
 
 def _union(a: Box, b: Box) -> Box:
