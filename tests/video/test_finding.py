@@ -73,11 +73,11 @@ def test_who_enters_or_leaves_between_searched_frames_is_found_in_each(enters, l
     assert [seconds for _, seconds, _ in found] == [i / 25 for i in range(20)]
 
 
-def test_every_fourth_frame_is_searched_and_the_ends_of_shots():
+def test_every_third_frame_is_searched_and_the_ends_of_shots():
     detector = Told(lambda i: [(40, 20)])
-    run(detector, [frame(i, light=i >= 7) for i in range(17)])
-    assert sorted(detector.whole) == [0, EVERY, 6, 7, 7 + EVERY, 7 + 2 * EVERY, 16]
-    assert sorted(detector.near) == [1, 2, 3, 5, 8, 9, 10, 12, 13, 14]
+    run(detector, [frame(i, light=i >= 8) for i in range(17)])
+    assert sorted(detector.whole) == [0, EVERY, 2 * EVERY, 7, 8, 8 + EVERY, 8 + 2 * EVERY, 16]
+    assert sorted(detector.near) == [1, 2, 4, 5, 9, 10, 12, 13, 15]
 
 
 def test_nobody_is_looked_for_across_a_cut():

@@ -30,7 +30,7 @@ _MIN_EYES = 4.0
 """Faces whose eyes are closer than this many pixels hold nothing that could be protected."""
 
 
-DOUBTFUL = 0.2
+DOUBTFUL = 0.1
 """Score above which something may be a face in the next frame."""
 
 _LARGE = 3 * 640 * 640

@@ -12,7 +12,7 @@ from faceveil.imaging.detect import Detector, NearDetector
 from faceveil.types import Face, Uint8Array
 from faceveil.video.cuts import Cuts
 
-EVERY = 4
+EVERY = 3
 """Every how many frames all of the picture is searched."""
 
 REACH = 0.3
@@ -44,7 +44,7 @@ def find_faces(
 ) -> Iterator[tuple[Uint8Array, float, tuple[Face, ...]]]:
     """All faces of each frame.
 
-    The first and last frame of each shot and every fourth one are searched whole. In those between,
+    The first and last frame of each shot and every third one are searched whole. In those between,
     a detector that can looks only where somebody is, or might be, in the searched frame before or
     after: whoever enters is looked for back to when they did, and whom the detector finds in some
     frames only is not missed more often. What is found does not depend on the workers.
