@@ -22,7 +22,7 @@ from faceveil.video.plan import Placement, Plan
 class Renderer:
     """Protects the frames of a clip.
 
-    A context manager. Holds ``REACH + 1`` frames and one more for each worker beyond the first, and
+    A context manager. Holds ``REACH + 1`` frames and two more for each worker beyond the first, and
     for each face in them a change, besides those of the last ``REACH`` frames.
 
     Args:
@@ -61,7 +61,7 @@ class Renderer:
                 look = self._pool.submit(self._look, picture, placement)
                 self._looks[placement.number][index] = look
             self._waiting.append((index, picture, placements))
-            if len(self._waiting) > REACH + self.workers - 1:
+            if len(self._waiting) > REACH + 2 * (self.workers - 1):
                 yield self._next()
         while self._waiting:
             yield self._next()
