@@ -1,6 +1,6 @@
 """Whole runs of the command line beside ``deface``: a folder, a large photo, cores, memory.
 
-``python benchmarks/endtoend.py [--deface PATH] [--data ../shared/data]``
+``python benchmarks/endtoend.py [--deface PATH] [--data ../shared/data] [--methods adaptive san]``
 
 ``deface`` finds faces with the same detector and blurs them: it runs no network on the face. Both
 run in processes of their own, in turn; the median of the wall-clock time counts, start included.
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ import cv2
 import numpy as np
 from machine import machine
 from PIL import Image
+from ways import WAYS
 
 import faceveil
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "endtoend.json"
-OURS = (sys.executable, "-m", "faceveil", "protect", "--method", "san")
+OURS = (sys.executable, "-m", "faceveil", "protect")
+MEASURED = [name for name in WAYS if name != "pixelate"]
 
 
 def run(command: Sequence[str], cores: int | None = None) -> dict[str, float]:
@@ -80,10 +82,10 @@ def large_photo(path: Path, megapixels: float) -> Path:
     return path
 
 
-def ours(inputs: Path, output: Path, cores: int | None = None) -> dict[str, float]:
-    """``faceveil protect`` with its defaults, into an empty folder."""
+def ours(method: str, inputs: Path, output: Path, cores: int | None = None) -> dict[str, float]:
+    """``faceveil protect`` in one of the ways, into an empty folder."""
     try:
-        return run([*OURS, str(inputs), "-o", str(output)], cores)
+        return run([*OURS, *WAYS[method].flags, str(inputs), "-o", str(output)], cores)
     finally:
         shutil.rmtree(output, ignore_errors=True)
 
@@ -99,18 +101,20 @@ def deface(program: Path, inputs: Path, cores: int | None = None) -> dict[str, f
 
 
 def side_by_side(
-    inputs: Path, scratch: Path, program: Path | None, runs: int, cores: int | None = None
+    methods: Sequence[str], inputs: Path, scratch: Path, program: Path | None, runs: int
 ) -> dict[str, Any]:
-    """Both on the same inputs in turn, after one run each that warms the file cache."""
-    taken: dict[str, list[dict[str, float]]] = {"faceveil": [], "deface": []}
+    """All on the same inputs in turn, after one run each that warms the file cache."""
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in (*methods, "deface")}
     for _ in range(runs + 1):
-        taken["faceveil"].append(ours(inputs, scratch / "output", cores))
+        for method in methods:
+            taken[method].append(ours(method, inputs, scratch / "output"))
         if program:
-            taken["deface"].append(deface(program, inputs, cores))
+            taken["deface"].append(deface(program, inputs))
     found = {name: middle(rows[1:]) for name, rows in taken.items() if rows}
     if program:
-        ratio = found["faceveil"]["seconds"] / found["deface"]["seconds"]
-        found["ratio"] = round(ratio, 3)
+        for method in methods:
+            ratio = found[method]["seconds"] / found["deface"]["seconds"]
+            found[method]["ratio"] = round(ratio, 3)
     return found
 
 
@@ -119,15 +123,17 @@ def middle(rows: list[dict[str, float]]) -> dict[str, float]:
     return {k: round(statistics.median(r[k] for r in rows), 3) for k in rows[0]}
 
 
-def scaling(folder: Path, one: Path, scratch: Path, runs: int) -> list[dict[str, float]]:
+def scaling(method: str, folder: Path, one: Path, scratch: Path, runs: int) -> list[dict[str, Any]]:
     """Photos a second on 1, 2, 4 ... cores; the time of one photo, start included, is taken off."""
-    most, photos, rows = len(os.sched_getaffinity(0)), len(list(folder.iterdir())), []
+    most, photos = len(os.sched_getaffinity(0)), len(list(folder.iterdir()))
+    rows: list[dict[str, Any]] = []
     for cores in (c for c in (1, 2, 4, 8, 16) if c <= most):
-        whole = middle([ours(folder, scratch / "output", cores) for _ in range(runs)])
-        start = middle([ours(one, scratch / "output", cores) for _ in range(runs)])
+        whole = middle([ours(method, folder, scratch / "output", cores) for _ in range(runs)])
+        start = middle([ours(method, one, scratch / "output", cores) for _ in range(runs)])
         rate = (photos - 1) / (whole["seconds"] - start["seconds"])
         rows.append(
             {
+                "method": method,
                 "cores": cores,
                 "photos": photos,
                 "seconds": whole["seconds"],
@@ -140,6 +146,32 @@ def scaling(folder: Path, one: Path, scratch: Path, runs: int) -> list[dict[str,
     return rows
 
 
+def crowd(source: Path, path: Path, columns: int = 16, rows: int = 12) -> Path:
+    """A photo of very many people: those of a data set beside and below each other."""
+    files = sorted(p for p in source.iterdir() if p.suffix == ".jpg")[: columns * rows]
+    people = [np.asarray(Image.open(p).convert("RGB").resize((250, 250))) for p in files]
+    lines = [np.hstack(people[k : k + columns]) for k in range(0, columns * rows, columns)]
+    Image.fromarray(np.vstack(lines)).save(path, quality=92)
+    return path
+
+
+def memory_inputs(source: Path, scratch: Path, few: int, many: int) -> Iterator[tuple[str, Path]]:
+    """What the peak of memory is measured on, one after the other, since disks are small."""
+    for count in (few, many):
+        folder = fill(source, scratch / "many", count)
+        yield f"{count} photos of 250 x 250", folder
+        shutil.rmtree(folder)
+    for megapixels, count in ((12, 16), (50, 4)):
+        folder = scratch / "large"
+        folder.mkdir()
+        first = large_photo(folder / "0.jpg", megapixels)
+        for i in range(1, count):
+            shutil.copyfile(first, folder / f"{i}.jpg")
+        yield f"{count} photos of {megapixels} megapixels", folder
+        shutil.rmtree(folder)
+    yield "one photo with 192 people", crowd(source, scratch / "crowd.jpg")
+
+
 def main() -> None:
     """Parse the command line, measure, print and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -147,10 +179,13 @@ def main() -> None:
     parser.add_argument("--deface", type=Path, help="the peer's command; none: ours alone")
     parser.add_argument("--photos", type=int, default=500)
     parser.add_argument("--many", type=int, default=5000, help="photos for the peak of memory")
+    parser.add_argument("--methods", nargs="+", choices=WAYS, default=MEASURED)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--output", type=Path, default=RESULT)
     a = parser.parse_args()
-    found: dict[str, Any] = {"machine": machine("onnxruntime", "opencv-python-headless")}
+    found: dict[str, Any] = {
+        "machine": machine("onnxruntime", "openvino", "opencv-python-headless")
+    }
     if a.deface:
         asked = subprocess.run([a.deface, "--version"], capture_output=True, text=True, check=True)
         found["deface"] = asked.stdout.strip()
@@ -158,17 +193,20 @@ def main() -> None:
         scratch = Path(name)
         folder = fill(a.data / "lfw-raw", scratch / "photos", a.photos)
         one = fill(a.data / "lfw-raw", scratch / "one", 1)
-        found["folder"] = {"photos": a.photos, **side_by_side(folder, scratch, a.deface, a.runs)}
+        beside = side_by_side(a.methods, folder, scratch, a.deface, a.runs)
+        found["folder"] = {"photos": a.photos, **beside}
         for megapixels, peer in ((12, a.deface), (50, None)):  # deface takes 11 GB for 50
             photo = large_photo(scratch / f"{megapixels}mp.jpg", megapixels)
             key = f"one photo of {megapixels} megapixels"
-            found[key] = side_by_side(photo, scratch, peer, a.runs)
-        found["cores"] = scaling(folder, one, scratch, a.runs)
+            found[key] = side_by_side(a.methods, photo, scratch, peer, a.runs)
+        found["cores"] = [
+            row for method in a.methods for row in scaling(method, folder, one, scratch, a.runs)
+        ]
         shutil.rmtree(folder)
-        many = fill(a.data / "lfw-raw", scratch / "many", a.many)
         found["memory"] = [
-            {"photos": a.photos, "peak_mb": found["folder"]["faceveil"]["peak_mb"]},
-            {"photos": a.many, **middle([ours(many, scratch / "output")])},
+            {"method": method, "what": what, **ours(method, inputs, scratch / "output")}
+            for what, inputs in memory_inputs(a.data / "lfw-raw", scratch, a.photos, a.many)
+            for method in a.methods
         ]
     print(json.dumps(found, indent=1))
     a.output.write_text(json.dumps(found, indent=1) + "\n")

@@ -1,6 +1,6 @@
 """A folder through ``faceveil protect``, as a user runs it: faces found, time, peak memory.
 
-``python benchmarks/folder.py PHOTO_DIR [--limit 200] [--jobs 0] [--methods san adaptive]``
+``python benchmarks/folder.py PHOTO_DIR [--limit 200] [--jobs 0]``
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import argparse
 import json
 import os
 import platform
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
+
+from endtoend import MEASURED, run
+from ways import WAYS
 
 RESULT = Path(__file__).parent / "results" / "folder.json"
 
@@ -26,26 +26,24 @@ def measure(folder: Path, limit: int, jobs: int, method: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as output:
         report = Path(output) / "report.json"
         command = [sys.executable, "-m", "faceveil", "protect", *photos, "-o", output, "-q"]
-        command += ["--method", method, "--jobs", str(jobs), "--report", str(report)]
-        start = time.perf_counter()
-        code = subprocess.run(command, check=False).returncode
-        seconds = time.perf_counter() - start
+        command += [*WAYS[method].flags, "--jobs", str(jobs), "--report", str(report)]
+        taken = run(command)
+        seconds = taken["seconds"]
         document = json.loads(report.read_text())
+    cores = len(os.sched_getaffinity(0))
     files = document["files"]
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         "method": method,
         "folder": folder.name,
         "photos": len(photos),
         "counts": document["counts"],
-        "exit_code": code,
         "faces": sum(len(f["faces"]) for f in files),
         "photos_without_face": sum(not f["faces"] for f in files),
         "seconds": round(seconds, 2),
         "milliseconds_a_photo": round(1000 * seconds / len(photos), 1),
-        "peak_memory_mb": round(peak / 1024),
-        "jobs": jobs or os.cpu_count(),
-        "cores": os.cpu_count(),
+        "peak_memory_mb": round(taken["peak_mb"]),
+        "jobs": jobs or cores,
+        "cores": cores,
         "python": platform.python_version(),
     }
 
@@ -56,7 +54,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--limit", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=0)
-    parser.add_argument("--methods", nargs="+", default=["san", "adaptive"])
+    parser.add_argument("--methods", nargs="+", choices=WAYS, default=MEASURED)
     a = parser.parse_args()
     found = [measure(a.folder, a.limit, a.jobs, method) for method in a.methods]
     RESULT.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Frames a second of live protection at 1280 x 720 with one face, and how late a frame comes out.
 
-``OMP_NUM_THREADS=1 python benchmarks/live.py [--seconds 20] [--threads 1] [--rate 30]``
+``python benchmarks/live.py [--seconds 20] [--workers 1 4] [--rate 30]``
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+from ways import WAYS
 
 import faceveil
 from faceveil.protectors.photo import PhotoOptions
 from faceveil.types import Uint8Array
+from faceveil.video.ahead import protected_frames
 from faceveil.video.cameras import Frame
 from faceveil.video.live import Live
 from faceveil.video.newest import Newest
@@ -67,26 +69,26 @@ class FakeWebcam:
         """Nothing to let go of."""
 
 
-def measure(method: str, seconds: float, threads: int, rate: float) -> dict[str, Any]:
+def measure(method: str, seconds: float, workers: int, rate: float) -> dict[str, Any]:
     """Protect the fake camera's frames for so long."""
-    cv2.setNumThreads(threads)
-    live = Live(faceveil.load_protector(method, threads=threads), PhotoOptions())
+    cv2.setNumThreads(1)
+    protector = faceveil.load_protector(**WAYS[method]._asdict(), threads=1)
+    live = Live(protector, PhotoOptions())
     camera = FakeWebcam(rate, seconds)
     live(camera._scene(0), 0.0)  # networks are warm
-    newest, late, steps = Newest(camera, threading.Event()), [], []
+    newest, late = Newest(camera, threading.Event()), []
+    live = Live(protector, PhotoOptions())
     busy, start = time.process_time(), time.perf_counter()
-    for frame in newest:
-        before = time.process_time()
-        live(frame.rgb, 1 + frame.seconds)
-        steps.append(time.process_time() - before)
+    for frame in protected_frames(live, newest, workers):
         late.append(time.monotonic() - camera.started() - frame.seconds)
     wall, cpu = time.perf_counter() - start, time.process_time() - busy
     return {
         "method": method,
-        "frames": len(steps),
+        "workers": workers,
+        "frames": len(late),
         "dropped": newest.dropped,
-        "frames_a_second": round(len(steps) / wall, 2),
-        "frames_a_second_of_cpu_time": round(len(steps) / cpu, 2),
+        "frames_a_second": round(len(late) / wall, 2),
+        "frames_a_second_of_cpu_time": round(len(late) / cpu, 2),
         "late_ms_median": round(1000 * float(np.median(late))),
         "late_ms_99": round(1000 * float(np.quantile(late, 0.99))),
     }
@@ -96,17 +98,17 @@ def main() -> None:
     """Parse the command line, measure, print and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--threads", type=int, default=1)
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, cores])
     parser.add_argument("--rate", type=float, default=30)
-    parser.add_argument("--methods", nargs="+", default=["san", "gender-an", "pixelate"])
+    parser.add_argument("--methods", nargs="+", choices=WAYS, default=list(WAYS))
     a = parser.parse_args()
     result = {
         "size": list(SIZE),
         "camera_rate": a.rate,
-        "threads": a.threads,
-        "cores_that_could_be_used": len(os.sched_getaffinity(0)),
+        "cores_that_could_be_used": cores,
         "load_of_the_machine": os.getloadavg()[0],
-        "runs": [measure(m, a.seconds, a.threads, a.rate) for m in a.methods],
+        "runs": [measure(m, a.seconds, w, a.rate) for m in a.methods for w in a.workers],
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "python": platform.python_version(),
     }

@@ -85,21 +85,24 @@ def endtoend(found: dict[str, Any]) -> str:
     """Folder and large photos beside deface, cores, memory."""
     works = {f"folder of {found['folder']['photos']} photos": found["folder"]}
     works |= {k: v for k, v in found.items() if k.startswith("one photo")}
-    rows = []
-    for name, both in works.items():
-        ours, peer = both["faceveil"], both.get("deface")
-        rows.append(
-            (
-                name,
-                f"{ours['seconds']:.2f} s, {ours['peak_mb']:.0f} MB",
-                f"{peer['seconds']:.2f} s, {peer['peak_mb']:.0f} MB" if peer else "not measured",
-                f"{both['ratio']:.2f}" if peer else "",
-            )
-        )
-    parts = [where(found), table(("work", "faceveil", "deface", "ratio of times"), rows)]
-    head = ("cores", "photos a second", "of linear", "start", "CPU a photo")
     rows = [
         (
+            name,
+            method,
+            f"{taken['seconds']:.2f} s",
+            f"{taken['peak_mb']:.0f} MB",
+            f"{taken['ratio']:.2f}" if "ratio" in taken else "",
+        )
+        for name, work in works.items()
+        for method, taken in work.items()
+        if isinstance(taken, dict)
+    ]
+    head = ("work", "with", "time", "peak memory", "of deface's time")
+    parts = [where(found), table(head, rows)]
+    head = ("method", "cores", "photos a second", "of linear", "start", "CPU a photo")
+    rows = [
+        (
+            r["method"],
             r["cores"],
             f"{r['photos_a_second']:.1f}",
             f"{100 * r['of_linear']:.0f} %",
@@ -109,8 +112,8 @@ def endtoend(found: dict[str, Any]) -> str:
         for r in found["cores"]
     ]
     parts.append(table(head, rows))
-    rows = [(r["photos"], f"{r['peak_mb']:.0f} MB") for r in found["memory"]]
-    parts.append(table(("photos in the folder", "peak memory"), rows))
+    rows = [(r["method"], r["what"], f"{r['peak_mb']:.0f} MB") for r in found["memory"]]
+    parts.append(table(("method", "input", "peak memory"), rows))
     return "\n\n".join(parts)
 
 

@@ -6,7 +6,6 @@ The public API, and nothing else. Heavy parts load when they are first used.
 from __future__ import annotations
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from faceveil.errors import FaceVeilError
@@ -16,16 +15,12 @@ if TYPE_CHECKING:
     from faceveil.api import check, list_protectors, load_protector
     from faceveil.evaluation.check import FaceCheck, PhotoCheck
     from faceveil.protectors.protector import Protector
+    from faceveil.runtime.version import __version__
 
 # ONNX Runtime (1.31 does) writes an identifier of this machine into the user's folder and sends
 # events to its maker, unless this is set before it is first imported. No wish of the user's can be
 # behind another value: FaceVeil promises that nothing leaves the machine.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-try:
-    __version__ = version("faceveil")
-except PackageNotFoundError:  # run from a source folder that was never installed
-    __version__ = "0+unknown"
 
 _LAZY = {
     "check": "faceveil.api",
@@ -34,6 +29,7 @@ _LAZY = {
     "FaceCheck": "faceveil.evaluation.check",
     "PhotoCheck": "faceveil.evaluation.check",
     "Protector": "faceveil.protectors.protector",
+    "__version__": "faceveil.runtime.version",
 }
 
 __all__ = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceveil.errors import ModelError, OptionError
-from faceveil.imaging.detect import CenterFace, _suppress, choose_faces
+from faceveil.imaging.detect import DOUBTFUL, CenterFace, _suppress, choose_faces
 from faceveil.types import Face
 
 
@@ -94,3 +94,37 @@ def test_bad_choice(which):
 def test_suppression_keeps_the_best_of_overlapping_boxes():
     boxes = np.array([(0, 0, 10, 10), (1, 1, 11, 11), (30, 30, 40, 40)], np.float32)
     assert _suppress(boxes, np.array([0.5, 0.9, 0.6], np.float32), 0.3) == [1, 2]
+
+
+@pytest.mark.parametrize("size", [(512, 512), (1600, 1200), (5000, 4000)])
+def test_near_a_place_the_same_face_is_found(detector, portrait, size):
+    import cv2
+
+    rgb = np.asarray(cv2.resize(portrait, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    (whole,) = detector.detect(rgb)
+    (face,) = detector.detect_near(rgb, [whole.box])
+    eyes = np.linalg.norm(whole.landmarks[1] - whole.landmarks[0])
+    np.testing.assert_allclose(face.landmarks, whole.landmarks, atol=0.05 * eyes)
+    x0, y0, x1, y1 = whole.box
+    far = (x0 + 2 * (x1 - x0), y0, x1 + 2 * (x1 - x0), y1)
+    assert detector.detect_near(rgb, [far]) == ()
+    assert detector.detect_near(rgb, []) == ()
+    (one,) = detector.detect_near(rgb, [whole.box, (x0 - 9, y0, x1, y1 + 9)])
+    np.testing.assert_allclose(one.landmarks, whole.landmarks, atol=0.05 * eyes)
+
+
+def test_doubtful_faces_are_those_between_the_two_scores(detector, portrait):
+    import cv2
+
+    for side in (40, 60, 512):
+        rgb = np.asarray(cv2.resize(portrait, (side, side)), np.uint8)
+        sure, doubtful = detector.detect_loosely(rgb)
+        faces = detector.detect(rgb)
+        assert [f.score for f in sure] == [f.score for f in faces]
+        assert all(
+            np.array_equal(a.landmarks, b.landmarks) for a, b in zip(sure, faces, strict=True)
+        )
+        assert all(DOUBTFUL <= f.score < detector.threshold for f in doubtful)
+    strict = CenterFace(threshold=0.95, threads=1)
+    sure, doubtful = strict.detect_loosely(portrait)
+    assert (sure, len(doubtful)) == ((), 1)

@@ -131,3 +131,28 @@ def test_overlapping_patches_add_up_and_saturate():
     patch = Patch(0, 0, np.full((4, 4), 4 / 255, np.float32))
     assert (apply_patches(photo, [patch]).pixels == 254).all()
     assert (apply_patches(photo, [patch, patch]).pixels == 255).all()
+
+
+@pytest.mark.parametrize("spare", [False, True])
+@pytest.mark.parametrize(("side", "colours"), [(9, ()), (700, (3,))])
+def test_spare_pixels_are_written_over_and_others_never(spare, side, colours):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(60, 190, (side, side + 3, 3), dtype=np.uint8)
+    change = rng.uniform(-0.2, 0.2, (side - 2, side, *colours)).astype(np.float32)
+    before = pixels.copy()
+    done = apply_patches(Photo(pixels, "RGB", spare=spare), [Patch(2, 1, change)]).pixels
+    assert (done is pixels) == spare
+    assert spare or np.array_equal(pixels, before)
+    # In stripes or at once, the sum is the same.
+    expected = before.astype(int)
+    expected[1 : side - 1, 2 : side + 2] += np.rint(
+        (change if colours else change[..., None]) * np.float32(255)
+    ).astype(int)
+    assert np.array_equal(done, expected)
+
+
+def test_spare_pixels_that_cannot_be_written_are_copied():
+    pixels = np.full((9, 9), 90, np.uint8)
+    pixels.setflags(write=False)
+    patch = Patch(0, 0, np.full((9, 9), 0.1, np.float32))
+    assert (apply_patches(Photo(pixels, "L", spare=True), [patch]).pixels == 116).all()

@@ -1,8 +1,11 @@
 """Kept answers: asked once, never stale, never wrong after a kill or damage."""
 
+import sqlite3
+
 import numpy as np
 import pytest
 
+from faceveil.errors import OptionError
 from faceveil.judges import cache
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.cache import Answers, CachedGenderJudge, CachedMatcher
@@ -91,3 +94,23 @@ def test_a_damaged_file_is_set_aside(tmp_path, caplog):
     assert kept.p_male(CROPS[:2]).shape == (2,)
     assert "set aside" in caplog.text
     assert (tmp_path / "a.sqlite.damaged").read_bytes().startswith(b"this is no")
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path, monkeypatch):
+    tries, connect = [], Answers._connect
+
+    def busy_at_first(answers):
+        tries.append(1)
+        if len(tries) < 3:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        connect(answers)
+
+    monkeypatch.setattr(Answers, "_connect", busy_at_first)
+    Answers(tmp_path / "a.sqlite").put("j", [b"k"], np.ones((1, 1), np.float32))
+    assert len(tries) == 3
+    monkeypatch.setattr(cache, "_WAIT", 0.0)
+    tries.clear()
+    with pytest.raises(OptionError, match="database is locked"):
+        Answers(tmp_path / "b.sqlite")

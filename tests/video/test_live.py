@@ -64,10 +64,10 @@ def face_mask(i):
     return mask
 
 
-def call(output, camera, protector, *more):
+def call(output, camera, protector, *more, workers=2):
     argv = ["protect", "--camera", "0", "-o", str(output), *more]
     arguments = build_parser().parse_args(argv)
-    return run_live(arguments, _options(arguments), protector, camera)
+    return run_live(arguments, _options(arguments), protector, workers, camera)
 
 
 def test_every_frame_is_protected_for_one_target(portrait, protector):

@@ -59,15 +59,16 @@ class KnownFaces:
         return tuple(found)
 
 
-def run(pictures, protector, options=DEFAULT):
+def run(pictures, protector, options=DEFAULT, workers=1):
     decider = Decider(protector.crop_protector, protector.estimator, options)
     planner = Planner(protector.detector, decider)
     for picture in pictures:
         planner.add(picture.shown(), picture.seconds)
     plan = planner.finish(options.faces)
     strength = strength_of(protector.crop_protector, options.strength)
-    renderer = Renderer(plan, strength)
-    return plan, list(renderer(pictures)), renderer
+    renderer = Renderer(plan, strength, workers)
+    with renderer:
+        return plan, list(renderer(pictures)), renderer
 
 
 def fake(frames, method=None, p=(0.9,)):
@@ -188,6 +189,23 @@ def test_frames_without_faces_pass_as_they_are(pictures):
     plan, done, _ = run(pictures, nobody)
     assert plan.chosen == frozenset()
     assert all(a is b for a, b in zip(pictures, done, strict=True))
+
+
+def test_workers_make_no_difference(san, pictures):
+    _, one, alone = run(pictures, san)
+    _, many, together = run(pictures, san, workers=3)
+    for a, b in zip(one, many, strict=True):
+        assert np.array_equal(a.planes[0], b.planes[0])
+    assert alone.mean_change == together.mean_change
+
+
+def test_an_error_of_the_method_is_raised(pictures):
+    class Broken(BrightenProtector):
+        def protect(self, *_):
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        run(pictures[:3], fake([[transform(view(i), FACE)] for i in range(3)], Broken()))
 
 
 def test_memory_does_not_grow_with_the_clip(pictures):

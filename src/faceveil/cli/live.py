@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from faceveil.errors import ClipError, OptionError
@@ -35,6 +34,7 @@ def run_live(
     arguments: argparse.Namespace,
     options: BatchOptions,
     protector: Any,
+    workers: int = 1,
     camera: Camera | None = None,
 ) -> int:
     """Protect a stream until it ends or Ctrl-C; returns 0.
@@ -45,8 +45,10 @@ def run_live(
         arguments: the parsed command line.
         options: how.
         protector: method, estimator and detector.
+        workers: frames at the same time.
         camera: in place of the one that ``--camera`` names (for tests).
     """
+    from faceveil.video.ahead import protected_frames
     from faceveil.video.cameras import open_camera
     from faceveil.video.live import Live
     from faceveil.video.newest import Newest
@@ -54,18 +56,17 @@ def run_live(
 
     _check(arguments)
     live = Live(protector, options.photo)
-    count, busy, stop = 0, 0.0, threading.Event()
+    count, stop = 0, threading.Event()
     with _ended_by_signals(stop):
         source = camera or open_camera(arguments.camera)
         frames = Newest(source, stop)
         overwrite = options.existing == "overwrite"
         with open_sink(arguments.output, source.rate, overwrite=overwrite) as sink:
             start = time.perf_counter()
-            for frame in frames:
-                begin = time.perf_counter()
-                sink.add(replace(frame, rgb=live(frame.rgb, frame.seconds)))
-                busy += time.perf_counter() - begin
-                count += 1
+            with contextlib.closing(protected_frames(live, frames, workers)) as protected:
+                for frame in protected:
+                    sink.add(frame)
+                    count += 1
             seconds = time.perf_counter() - start
             if not count:
                 raise frames.problem or ClipError(f"{arguments.camera}: no frame came")
@@ -75,7 +76,7 @@ def run_live(
     if not arguments.quiet:
         print(
             f"{count} frames in {seconds:.1f} s, {frames.dropped} dropped; {live.people} people; "
-            f"{1000 * busy / count:.0f} ms a frame",
+            f"{count / max(seconds, 1e-3):.1f} frames a second",
             file=sys.stderr,
         )
     return 0

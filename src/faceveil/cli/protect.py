@@ -153,7 +153,9 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     options = _options(arguments)
     Choice(arguments.device, arguments.precision)  # what cannot be had is told before anything else
     if arguments.camera is not None:
-        return run_live(arguments, options, protector or _load(arguments, options, arguments.jobs))
+        cv2.setNumThreads(1)  # frames side by side, each on one core
+        workers = arguments.jobs or usable_cores()
+        return run_live(arguments, options, protector or _load(arguments, options, 1), workers)
     if not arguments.inputs:
         raise OptionError("no INPUT; expected files, folders or glob patterns, or --camera")
     if arguments.engine == "ray":
@@ -180,8 +182,8 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         method = protector or _load(arguments, options, each)
         results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
-        cv2.setNumThreads(threads)
-        method = protector or _load(arguments, options, threads)
+        cv2.setNumThreads(1)  # frames side by side, each on one core
+        method = protector or _load(arguments, options, 1)
         results += run_clips(clips, method, options, threads, arguments.quiet)
     device = getattr(method, "device", None)
     if arguments.report is not None:

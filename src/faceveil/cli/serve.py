@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         import uvicorn
 
         from faceveil import load_protector
+        from faceveil.runtime.device import usable_cores
         from faceveil.runtime.room import hand_back_large_blocks
         from faceveil.web.app import create_app
         from faceveil.web.engine import Engine
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
             f'serve: {error.name} is not installed; expected the extra: pip install "faceveil[web]"'
         ) from error
     a = arguments
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     token = a.token or os.environ.get("FACEVEIL_TOKEN") or None
     settings = Settings(
         host=a.host,

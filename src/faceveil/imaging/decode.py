@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
 from faceveil.errors import PhotoError
+from faceveil.imaging.jpeg import decode_plain_jpeg
 from faceveil.imaging.photo import Mode, Photo, swap_red_blue
 
 MAX_PIXELS = 100_000_000
@@ -64,9 +65,13 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
         raise PhotoError(f"empty, 0 bytes; {_KNOWN}")
     image = _open(data, max_pixels)
     kind = "JPEG" if image.format == "MPO" else str(image.format)
-    _load(image)  # first, since reading metadata may load a damaged image too
+    quick = decode_plain_jpeg(data) if kind == "JPEG" and image.mode == "RGB" else None
+    if quick is None:
+        _load(image)  # first, since reading metadata may load a damaged image too
     settings = _settings(image, data, kind)
     orientation, metadata = _metadata(image)
+    if quick is not None:
+        return Photo(upright(quick, orientation), "RGB", kind, settings, metadata)
     if _is_deep(image, data, kind):
         image.close()  # its 8-bit pixels are of no use
         pixels, mode = _deep_pixels(data)

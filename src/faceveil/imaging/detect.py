@@ -7,23 +7,35 @@ carried by FaceVeil's wheel and described in THIRD_PARTY.md.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from threading import Semaphore
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import cv2
 import numpy as np
 
 from faceveil.errors import ModelError, OptionError
-from faceveil.runtime.device import providers
+from faceveil.imaging.regions import GRID, regions
+from faceveil.imaging.shrink import halved
+from faceveil.runtime.device import providers, usable_cores
 from faceveil.runtime.onnx_edit import free_image_size
 from faceveil.runtime.session import WEIGHTS, make_session, verified_bytes
-from faceveil.types import Face, Float32Array, Uint8Array
+from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 _STRIDE = 4
-_MULTIPLE = 32
 _MIN_EYES = 4.0
 """Faces whose eyes are closer than this many pixels hold nothing that could be protected."""
+
+
+DOUBTFUL = 0.1
+"""Score above which something may be a face in the next frame."""
+
+_LARGE = 3 * 640 * 640
+
+_Found: TypeAlias = tuple[Float32Array, Float32Array, Float32Array]
 
 
 @runtime_checkable
@@ -32,6 +44,21 @@ class Detector(Protocol):
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         """All faces of an upright photo, (H, W, 3) uint8 RGB, by falling score."""
+        ...
+
+
+@runtime_checkable
+class NearDetector(Detector, Protocol):
+    """A detector that can look at a few places only, and tells what might be a face."""
+
+    def detect_loosely(self, rgb: Uint8Array) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+        """What :meth:`detect` finds, and what scores too low for it, by falling score."""
+        ...
+
+    def detect_near(
+        self, rgb: Uint8Array, boxes: Sequence[tuple[float, float, float, float]]
+    ) -> tuple[Face, ...]:
+        """Faces whose centres lie in boxes (x0, y0, x1, y1) of pixels, by falling score."""
         ...
 
 
@@ -67,33 +94,88 @@ class CenterFace:
             self._session = make_session(free_image_size(model), threads, providers())
         except Exception as error:  # ONNX Runtime raises its own unrelated classes
             raise ModelError(f"{file}: not a CenterFace model ({error}); reinstall it") from error
+        self._turn = Semaphore(max(2, usable_cores() // 2))
         self._input = self._session.get_inputs()[0].name
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         """All faces by falling score; see :class:`Detector`."""
-        height, width = rgb.shape[:2]
+        small, back = self._shrunk(rgb)
+        return _faces(self._find(small, self.threshold), back)
+
+    def detect_loosely(self, rgb: Uint8Array) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+        """What :meth:`detect` finds, and what scores less, but :data:`DOUBTFUL` or more."""
+        small, back = self._shrunk(rgb)
+        faces = _faces(self._find(small, min(DOUBTFUL, self.threshold)), back)
+        sure = sum(face.score >= self.threshold for face in faces)
+        return faces[:sure], faces[sure:]
+
+    def detect_near(
+        self, rgb: Uint8Array, boxes: Sequence[tuple[float, float, float, float]]
+    ) -> tuple[Face, ...]:
+        """Faces whose centres lie in given places; the rest of the photo is not looked at.
+
+        What is found there is what :meth:`detect` finds, to a fraction of a pixel: the photo is
+        shrunk alike, and parts of it begin where the network's grid does.
+
+        Args:
+            rgb: (H, W, 3) uint8 upright photo.
+            boxes: (x0, y0, x1, y1) in pixels.
+
+        Returns:
+            Faces by falling score.
+        """
+        small, back = self._shrunk(rgb)
+        places = np.array(boxes, np.float64).reshape(-1, 4) / np.tile(back, 2)
+        found = []
+        for x0, y0, x1, y1 in regions(places, small.shape[:2]):
+            part = self._find(small[y0:y1, x0:x1], self.threshold)
+            corner = np.array([x0, y0], np.float32)
+            found.append((part[0] + np.tile(corner, 2), part[1] + corner, part[2]))
+        if not found:
+            return ()
+        all_boxes, landmarks, scores = (np.concatenate(v) for v in zip(*found, strict=True))
+        centres = (all_boxes[:, :2] + all_boxes[:, 2:]) / 2
+        low, high = places[:, None, :2], places[:, None, 2:]
+        own = ((centres >= low) & (centres <= high)).all(axis=2).any(axis=0)
+        return _faces((all_boxes[own], landmarks[own], scores[own]), back)
+
+    def _shrunk(self, rgb: Uint8Array) -> tuple[Uint8Array, Float64Array]:
+        """The photo at the detector's size, and (2,) pixels of the photo in one of it, x and y."""
+        rgb, halvings = halved(rgb, 2 * self.max_side)
+        height, width = (side << halvings for side in rgb.shape[:2])
         longest = max(height, width)
         scale = min(1.0, self.max_side / longest)
         if longest < self.min_side:
             scale = self.min_side / longest
         new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
-        if (new_w, new_h) != (width, height):
+        if (new_w, new_h) != rgb.shape[1::-1]:
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             rgb = np.asarray(cv2.resize(rgb, (new_w, new_h), interpolation=method), np.uint8)
+        return rgb, np.array([width / new_w, height / new_h])
+
+    def _find(self, rgb: Uint8Array, threshold: float) -> _Found:
+        """Boxes (K, 4), landmarks (K, 5, 2) and scores (K,) in a picture of the detector's size."""
+        height, width = rgb.shape[:2]
         # Padding, unlike stretching to the next multiple, keeps the face's proportions.
-        padded = np.zeros((1, 3, _up(new_h), _up(new_w)), np.float32)
-        padded[0, :, :new_h, :new_w] = rgb.transpose(2, 0, 1)
-        maps = self._session.run(None, {self._input: padded})
+        padded = np.zeros((1, 3, _up(height), _up(width)), np.float32)
+        padded[0, :, :height, :width] = rgb.transpose(2, 0, 1)
+        # A large picture needs 90 MB, which the session keeps for each that ran at the same time.
+        with self._turn if padded.size > _LARGE else nullcontext():
+            maps = self._session.run(None, {self._input: padded})
         heatmap, size, offset, points = (np.asarray(m[0]) for m in maps)
-        boxes, landmarks, scores = _decode(heatmap, size, offset, points, self.threshold)
-        back = np.array([width / new_w, height / new_h])
-        faces = []
-        for i in _suppress(boxes, scores, 0.3):
-            x0, y0, x1, y1 = (boxes[i].reshape(2, 2) * back).ravel().tolist()
-            points = ((landmarks[i] + 0.5) * back - 0.5).astype(np.float32)
-            if math.dist(points[0], points[1]) >= _MIN_EYES:
-                faces.append(Face((x0, y0, x1, y1), points, float(scores[i])))
-        return tuple(faces)
+        return _decode(heatmap, size, offset, points, threshold)
+
+
+def _faces(found: _Found, back: Float64Array) -> tuple[Face, ...]:
+    """Faces by falling score, each once, in pixels of the photo."""
+    boxes, landmarks, scores = found
+    faces = []
+    for i in _suppress(boxes, scores, 0.3):
+        x0, y0, x1, y1 = (boxes[i].reshape(2, 2) * back).ravel().tolist()
+        points = ((landmarks[i] + 0.5) * back - 0.5).astype(np.float32)
+        if math.dist(points[0], points[1]) >= _MIN_EYES:
+            faces.append(Face((x0, y0, x1, y1), points, float(scores[i])))
+    return tuple(faces)
 
 
 def choose_faces(faces: tuple[Face, ...], which: str) -> tuple[Face, ...]:
@@ -138,7 +220,7 @@ def face_numbers(which: str) -> list[int]:
 
 
 def _up(side: int) -> int:
-    return math.ceil(side / _MULTIPLE) * _MULTIPLE
+    return math.ceil(side / GRID) * GRID
 
 
 def _decode(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from faceveil.imaging.crop import LUMA, region
 from faceveil.imaging.geometry import CROP_SIZE, compose, invert
-from faceveil.imaging.photo import Photo
+from faceveil.imaging.photo import Mode, Photo
 from faceveil.types import Float32Array, Float64Array
 
 FEATHER = 28
 """Width of the mask's ramp in pixels of the canonical crop: an eighth of its side."""
+
+_PIECE = 1 << 15  # pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,31 +93,45 @@ def apply_patches(photo: Photo, patches: Iterable[Patch]) -> Photo:
     never touched. Near black and white the sum saturates.
 
     Args:
-        photo: any mode and depth.
+        photo: any mode and depth; its pixels are written over if they are spare.
         patches: changes, which add up where they overlap.
     """
-    pixels = photo.pixels.copy()
-    top = np.iinfo(pixels.dtype).max
+    own = photo.spare and photo.pixels.flags.writeable
+    pixels = photo.pixels if own else photo.pixels.copy()
     for patch in patches:
-        h, w = patch.change.shape[:2]
-        part = pixels[patch.y : patch.y + h, patch.x : patch.x + w]
-        amount: Float32Array = (patch.change * float(top)).astype(np.float32)
-        if amount.ndim == 3 and photo.mode in ("L", "LA"):
-            amount = amount @ LUMA
-        elif amount.ndim == 2 and photo.mode not in ("L", "LA"):
-            amount = amount[..., None]
-        if photo.mode == "L":
-            part[...] = _added(part, amount, top)
-        elif photo.mode == "LA":
-            part[..., 0] = _added(part[..., 0], amount, top)
-        elif photo.mode == "CMYK":
-            # RGB = (top - ink) (top - K) / top, so an ink moves by -amount * top / (top - K).
-            light = np.maximum(top - part[..., 3].astype(np.float32), 1)
-            ink = (-amount * float(top) / light[..., None]).astype(np.float32)
-            part[..., :3] = _added(part[..., :3], ink, top)
-        else:
-            part[..., :3] = _added(part[..., :3], amount, top)
+        for piece in _pieces(patch):
+            _apply(piece, pixels, photo.mode)
     return replace(photo, pixels=pixels)
+
+
+def _pieces(patch: Patch) -> Iterator[Patch]:
+    """The patch in stripes that fit into the processor's cache, whatever the face's size."""
+    step = max(1, _PIECE // max(patch.change.shape[1], 1))
+    for row in range(0, len(patch.change), step):
+        yield Patch(patch.x, patch.y + row, patch.change[row : row + step])
+
+
+def _apply(patch: Patch, pixels: np.ndarray, mode: Mode) -> None:
+    """Add a patch to pixels of that mode, in place."""
+    top = np.iinfo(pixels.dtype).max
+    h, w = patch.change.shape[:2]
+    part = pixels[patch.y : patch.y + h, patch.x : patch.x + w]
+    amount: Float32Array = (patch.change * float(top)).astype(np.float32)
+    if amount.ndim == 3 and mode in ("L", "LA"):
+        amount = amount @ LUMA
+    elif amount.ndim == 2 and mode not in ("L", "LA"):
+        amount = amount[..., None]
+    if mode == "L":
+        part[...] = _added(part, amount, top)
+    elif mode == "LA":
+        part[..., 0] = _added(part[..., 0], amount, top)
+    elif mode == "CMYK":
+        # RGB = (top - ink) (top - K) / top, so an ink moves by -amount * top / (top - K).
+        light = np.maximum(top - part[..., 3].astype(np.float32), 1)
+        ink = (-amount * float(top) / light[..., None]).astype(np.float32)
+        part[..., :3] = _added(part[..., :3], ink, top)
+    else:
+        part[..., :3] = _added(part[..., :3], amount, top)
 
 
 def _added(values: np.ndarray, amount: Float32Array, top: int) -> np.ndarray:

@@ -29,6 +29,7 @@ class Photo:
             subsampling, compression.
         metadata: ``exif``, ``icc_profile`` and ``xmp`` bytes, where the file has them; the EXIF
             orientation is reset, since the pixels are upright.
+        spare: nobody else needs the pixels: they may be written over instead of copied.
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.uint16]
@@ -36,6 +37,7 @@ class Photo:
     format: str = "PNG"
     settings: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, bytes] = field(default_factory=dict)
+    spare: bool = False
 
 
 def from_rgb(rgb: Uint8Array) -> Photo:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from faceveil.types import Float32Array, Uint8Array
 
 CHUNK = 128  # crops asked at once; what is lost at most when a run is killed
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_WAIT = 60.0  # seconds for other processes to finish
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +46,20 @@ class Answers:
             self._set_aside(error)
 
     def _open(self) -> None:
-        self._file = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+        patience = time.monotonic() + _WAIT
+        while True:
+            try:
+                self._connect()
+                return
+            except sqlite3.OperationalError as error:
+                # Two processes that make the file at the same time: SQLite waits for locks of its
+                # tables, but not for the one that changing the kind of log takes.
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                    raise
+                time.sleep(0.05)
+
+    def _connect(self) -> None:
+        self._file = sqlite3.connect(self._path, timeout=_WAIT, isolation_level=None)
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute(
             "CREATE TABLE IF NOT EXISTS answers "
@@ -217,5 +232,8 @@ def digest(*paths: Path) -> str:
 
 
 def _damaged(error: Exception) -> bool:
-    # The low byte is the primary code; a locked file or a full disk is no damage.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+    return _code(error) in _DAMAGE  # a locked file or a full disk is no damage
+
+
+def _code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # the low byte is the primary code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -32,7 +33,15 @@ from faceveil.protectors.targets import (
     target_names,
     wish,
 )
-from faceveil.types import Face, Float32Array, Gender, ProtectedFace, Target
+from faceveil.types import (
+    Face,
+    Float32Array,
+    Float64Array,
+    Gender,
+    ProtectedFace,
+    Target,
+    Uint8Array,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def protect_photo(
         the photo itself and an empty tuple where there is no face.
     """
     rgb = as_rgb(photo)
-    wanted = options.wish(protector)
+    options.wish(protector)  # a wish that cannot be granted, even where there is no face
     if options.aligned:
         return _protect_aligned(photo, protector, estimator, options)
     found = detector.detect(rgb) if given_faces is None else given_faces
@@ -115,15 +124,44 @@ def protect_photo(
     if not faces:
         return photo, ()
     maps = [canonical_from_landmarks(face.landmarks) for face in faces]
-    crops = np.stack([extract_crop(rgb, matrix) for matrix in maps])
-    points = np.stack([transform(m, f.landmarks) for m, f in zip(maps, faces, strict=True)])
-    grey = luma(crops)
-    male, p_male = _genders(options, protector, estimator, grey)
-    target = numeric_targets(male, wanted, crops, options.draw)
+    # All of them before the first change, since neighbours' crops overlap.
+    crops = [extract_crop(rgb, matrix)[None] for matrix in maps]
+    done: list[ProtectedFace] = []
+
+    def patches() -> Iterator[Patch]:
+        # One face at a time: a crowd needs no more memory, and a batch is no quicker.
+        for face, matrix, crop in zip(faces, maps, crops, strict=True):
+            points = transform(matrix, face.landmarks)[None]
+            change, described = _changed(face, crop, points, protector, estimator, options)
+            done.append(described)
+            yield crop_patch(change, matrix, rgb.shape)
+
+    return apply_patches(photo, patches()), tuple(done)
+
+
+def _changed(
+    face: Face,
+    crop: Uint8Array,
+    points: Float64Array | None,
+    protector: CropProtector,
+    estimator: GenderEstimator,
+    options: PhotoOptions,
+) -> tuple[Float32Array, ProtectedFace]:
+    """The change of a face's crop, (1, 224, 224, 3), and what is said of it."""
+    wanted = options.wish(protector)
+    male, p_male = _genders(options, protector, estimator, crop)
+    target = numeric_targets(male, wanted, crop, options.draw)
     share = strength_of(protector, options.strength)
-    change = share * change_of(protector, crops, male, target, points)
-    patches = [crop_patch(c, m, rgb.shape) for c, m in zip(change, maps, strict=True)]
-    return apply_patches(photo, patches), _describe(faces, options, male, p_male, target, change)
+    change = (share * change_of(protector, crop, male, target, points))[0]
+    described = ProtectedFace(
+        face=face,
+        gender=gender_name(float(male[0])),
+        gender_given=options.gender is not None,
+        p_male=None if p_male is None else float(p_male[0]),
+        target=target_names(target)[0],
+        mean_change=float(np.abs(change).mean()),
+    )
+    return change, described
 
 
 def _protect_aligned(
@@ -139,54 +177,27 @@ def _protect_aligned(
     full = (CROP_SIZE, CROP_SIZE)
     method = cv2.INTER_AREA if height > CROP_SIZE else cv2.INTER_CUBIC
     crop = np.asarray(cv2.resize(rgb, full, interpolation=method), np.uint8)[None]
-    grey = luma(crop)
-    male, p_male = _genders(options, protector, estimator, grey)
-    target = numeric_targets(male, options.wish(protector), crop, options.draw)
-    share = strength_of(protector, options.strength)
-    change = share * change_of(protector, crop, male, target, None)
-    method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
-    own = np.asarray(cv2.resize(change[0], (width, height), interpolation=method), np.float32)
     points = canonical_template(height).astype(np.float32)
     face = Face((0.0, 0.0, float(width), float(height)), points)
-    done = _describe((face,), options, male, p_male, target, change)
-    return apply_patches(photo, [Patch(0, 0, own)]), done
+    change, described = _changed(face, crop, None, protector, estimator, options)
+    method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
+    own = np.asarray(cv2.resize(change, (width, height), interpolation=method), np.float32)
+    return apply_patches(photo, [Patch(0, 0, own)]), (described,)
 
 
 def _genders(
     options: PhotoOptions,
     protector: CropProtector,
     estimator: GenderEstimator,
-    grey: Float32Array,
+    crops: Uint8Array,
 ) -> tuple[Float32Array, Float32Array | None]:
     """1 for male and 0 for female of each face, and P(male) where it was estimated.
 
     Where nothing depends on it, nobody's gender is read: 0.5.
     """
     if options.gender is not None:
-        return np.full(len(grey), options.gender == "male", np.float32), None
+        return np.full(len(crops), options.gender == "male", np.float32), None
     if not asks_for_gender(options.wish(protector), protector.needs_gender):
-        return np.full(len(grey), UNKNOWN, np.float32), None
-    p_male = estimator.p_male(grey)
+        return np.full(len(crops), UNKNOWN, np.float32), None
+    p_male = estimator.p_male(luma(crops))
     return (p_male >= 0.5).astype(np.float32), p_male
-
-
-def _describe(
-    faces: tuple[Face, ...],
-    options: PhotoOptions,
-    male: Float32Array,
-    p_male: Float32Array | None,
-    target: Float32Array,
-    change: Float32Array,
-) -> tuple[ProtectedFace, ...]:
-    words = target_names(target)
-    return tuple(
-        ProtectedFace(
-            face=face,
-            gender=gender_name(float(male[i])),
-            gender_given=options.gender is not None,
-            p_male=None if p_male is None else float(p_male[i]),
-            target=words[i],
-            mean_change=float(np.abs(change[i]).mean()),
-        )
-        for i, face in enumerate(faces)
-    )

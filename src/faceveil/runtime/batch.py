@@ -200,7 +200,7 @@ def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> File
         return skipped(job)
     data = read_photo(job.source)
     with room_for(data, max_pixels=options.max_pixels):
-        photo = [decode_photo(data, max_pixels=options.max_pixels)]
+        photo = [replace(decode_photo(data, max_pixels=options.max_pixels), spare=True)]
         result, encoded = protect_encoded(job, photo.pop(), protector, options)
         if encoded is not None:
             write_atomic(encoded, job.target, overwrite=options.replaces)

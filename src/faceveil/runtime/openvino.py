@@ -23,9 +23,6 @@ from faceveil.errors import OptionError
 from faceveil.runtime.device import Precision, usable_cores
 from faceveil.types import Float32Array
 
-BATCH = 2
-"""Faces in one call: more are not quicker. Eight took 628 MB for a folder, two take 380."""
-
 GAIN = 0.9
 """With the precision ``auto``, bfloat16 is taken below this share of float32's time."""
 
@@ -72,15 +69,20 @@ class OpenVINONetwork:
         model: the ONNX file's bytes; the first dimension of all inputs is free.
         threads: threads inside one call; 0 takes all cores.
         precision: ``float32`` or ``bfloat16``.
+        together: most images in one call.
 
     Raises:
         RuntimeError: if OpenVINO does not take the model.
     """
 
     def __init__(
-        self, model: bytes, threads: int, precision: Literal["float32", "bfloat16"]
+        self,
+        model: bytes,
+        threads: int,
+        precision: Literal["float32", "bfloat16"],
+        together: int = 2,
     ) -> None:
-        cores = usable_cores()
+        self._together, cores = together, usable_cores()
         each = threads or cores
         streams = max(1, cores // each)  # calls of several threads at the same time
         settings = {
@@ -103,8 +105,8 @@ class OpenVINONetwork:
         except Empty:
             request = self._model.create_infer_request()
         parts = []
-        for start in range(0, count, BATCH):
-            part = {k: v[start : start + BATCH] for k, v in feed.items()}
+        for start in range(0, count, self._together):
+            part = {k: v[start : start + self._together] for k, v in feed.items()}
             result = request.infer(part, share_inputs=True, share_outputs=True)
             parts.append(np.array(result[0], np.float32))
         self._idle.put(request)  # not after an error: a new one is made then
@@ -125,8 +127,16 @@ class OpenVINONetwork:
         return statistics.median(times[1:])
 
 
-def openvino_network(model: bytes, threads: int, precision: Precision) -> OpenVINONetwork:
+def openvino_network(
+    model: bytes, threads: int, precision: Precision, together: int = 2
+) -> OpenVINONetwork:
     """A network in the precision that is asked for; ``auto`` measures which one is quicker here.
+
+    Args:
+        model: the ONNX file's bytes.
+        threads: threads inside one call; 0 takes all cores.
+        precision: what is asked for.
+        together: most images in one call.
 
     Raises:
         OptionError: if bfloat16 is asked for and the processor has none.
@@ -138,9 +148,9 @@ def openvino_network(model: bytes, threads: int, precision: Precision) -> OpenVI
             "or auto, which looks for itself"
         )
     if precision == "bfloat16":
-        return OpenVINONetwork(model, threads, "bfloat16")
-    reference = OpenVINONetwork(model, threads, "float32")
+        return OpenVINONetwork(model, threads, "bfloat16", together)
+    reference = OpenVINONetwork(model, threads, "float32", together)
     if precision == "float32" or not has_bfloat16():
         return reference
-    reduced = OpenVINONetwork(model, threads, "bfloat16")
+    reduced = OpenVINONetwork(model, threads, "bfloat16", together)
     return reduced if reduced.seconds() < GAIN * reference.seconds() else reference

@@ -95,9 +95,9 @@ def freeing() -> ort.RunOptions:
 
 
 def run_in_batches(
-    session: ort.InferenceSession, feed: Mapping[str, NDArray[np.float32]]
+    session: ort.InferenceSession, feed: Mapping[str, NDArray[np.float32]], size: int = BATCH
 ) -> Float32Array:
-    """The session's first output for any number of faces, at most ``BATCH`` at a time.
+    """The session's first output for any number of faces, some at a time.
 
     After several batches the memory of activations is handed back; the few faces of a photo do not
     pay for that.
@@ -105,12 +105,13 @@ def run_in_batches(
     Args:
         session: a session with a free batch dimension.
         feed: inputs by name, each (N, ...) with the same N >= 1.
+        size: most faces at a time.
     """
     count = len(next(iter(feed.values())))
     parts = []
-    for start in range(0, count, BATCH):
-        part = {k: v[start : start + BATCH] for k, v in feed.items()}
-        last = start + BATCH >= count and count > BATCH
+    for start in range(0, count, size):
+        part = {k: v[start : start + size] for k, v in feed.items()}
+        last = start + size >= count and count > BATCH
         free = last and session.get_providers() == [CPU]  # a GPU's arena is not this one
         parts.append(session.run(None, part, freeing() if free else None)[0])
     return np.concatenate(parts)

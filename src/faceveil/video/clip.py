@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from faceveil.protectors.estimator import GenderEstimator
 from faceveil.protectors.photo import PhotoOptions
 from faceveil.protectors.targets import UNKNOWN, gender_name, target_names
 from faceveil.types import ProtectedFace
+from faceveil.video.finding import find_faces
 from faceveil.video.people import Decider
 from faceveil.video.plan import Plan, Planner
 from faceveil.video.reader import Reader
@@ -50,7 +52,11 @@ class ProtectedClip:
 
 
 def look_at(
-    clip: Reader, protector: ClipProtector, options: PhotoOptions, progress: Progress | None = None
+    clip: Reader,
+    protector: ClipProtector,
+    options: PhotoOptions,
+    progress: Progress | None = None,
+    workers: int = 1,
 ) -> Plan:
     """The first pass: who is where, and what each shall read as.
 
@@ -59,15 +65,19 @@ def look_at(
         protector: method, estimator and detector.
         options: what to do.
         progress: told after each frame.
+        workers: frames in which faces are looked for at the same time.
     """
     if options.aligned:
         raise OptionError("aligned: not for clips; leave it out")
     decider = Decider(protector.crop_protector, protector.estimator, options)
     planner, expected = Planner(protector.detector, decider), clip.frames
-    for count, picture in enumerate(clip.pictures(), 1):
-        planner.add(picture.shown(), picture.seconds)
-        if progress is not None:
-            progress(count, 2 * max(expected, count))
+    frames = ((picture.shown(), picture.seconds) for picture in clip.pictures())
+    with ThreadPoolExecutor(workers, thread_name_prefix="faceveil") as pool:
+        found = find_faces(frames, protector.detector, pool, workers)
+        for count, (rgb, seconds, faces) in enumerate(found, 1):
+            planner.add(rgb, seconds, faces)
+            if progress is not None:
+                progress(count, 2 * max(expected, count))
     return planner.finish(options.faces)
 
 
@@ -78,6 +88,7 @@ def protect_clip(
     target: Path,
     options: WriteOptions,
     progress: Progress | None = None,
+    workers: int = 1,
 ) -> ProtectedClip:
     """The second pass: protect and write.
 
@@ -88,14 +99,15 @@ def protect_clip(
         target: where to write.
         options: how.
         progress: told after each frame.
+        workers: faces that are protected at the same time.
 
     Raises:
         ClipError: if the clip is no longer what it was.
         OutputError: if it cannot be written.
     """
     clip.rewind()
-    renderer, count = Renderer(plan, strength), 0
-    with writing(target, clip, options) as writer:
+    renderer, count = Renderer(plan, strength, workers), 0
+    with renderer, writing(target, clip, options) as writer:
         for picture in renderer(clip.pictures(writer.copy)):
             writer.add(picture)
             count += 1

@@ -15,6 +15,7 @@ from faceveil.runtime.batch import (
     unless_placed,
     without_face,
 )
+from faceveil.runtime.device import usable_cores
 from faceveil.runtime.paths import Job
 from faceveil.video.clip import ClipProtector, Progress, copy_clip, look_at, protect_clip
 from faceveil.video.encoders import container_of
@@ -35,7 +36,7 @@ def protect_clip_file(
         job: the clip and where its result goes.
         protector: method, estimator and detector.
         options: how.
-        threads: of decoder and encoder; 0 takes all cores.
+        threads: of decoder and encoder, and frames at the same time; 0 takes all cores.
         progress: told after each frame.
     """
 
@@ -57,8 +58,9 @@ def _protect(
         return skipped(job)
     container_of(job.target.suffix)  # before an hour is spent on it
     write = WriteOptions(job.target.suffix, options.keep_metadata, threads)
+    workers = threads or usable_cores()
     with Reader(job.source, threads, options.max_pixels) as clip:
-        plan = look_at(clip, protector, options.of(job.source), progress)
+        plan = look_at(clip, protector, options.of(job.source), progress, workers)
         if not plan.chosen:
             result = replace(without_face(job, options), frames=plan.frames)
             if options.on_no_face == "copy":
@@ -67,7 +69,7 @@ def _protect(
             return result
         with placed(job.target, overwrite=options.replaces) as temporary:
             strength = strength_of(protector.crop_protector, options.photo.strength)
-            done = protect_clip(clip, plan, strength, temporary, write, progress)
+            done = protect_clip(clip, plan, strength, temporary, write, progress, workers)
     return FileResult(
         job.source,
         job.target,

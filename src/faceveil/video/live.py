@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,11 +21,11 @@ from faceveil.protectors.change import change_of
 from faceveil.protectors.obscure import BlackBox
 from faceveil.protectors.photo import PhotoOptions
 from faceveil.protectors.targets import asks_for_gender, strength_of
-from faceveil.types import Face, Float32Array, Uint8Array
+from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 from faceveil.video.association import iou
 from faceveil.video.blend import REACH, Look, blend
 from faceveil.video.clip import ClipProtector
-from faceveil.video.people import Decider
+from faceveil.video.people import Decider, Person
 from faceveil.video.plan import HIDDEN
 from faceveil.video.smooth import OneEuro
 from faceveil.video.tracks import Tracker
@@ -31,6 +35,8 @@ SIGHTS = 5
 no frame shows it as it is."""
 
 _KEEP = 10
+
+_Made: TypeAlias = tuple[Uint8Array, Float32Array]
 
 
 @dataclass(slots=True)
@@ -42,6 +48,22 @@ class _Known:
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     seen: int = -1
     looks: dict[int, Look] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A frame whose people are known, and whose faces are being protected.
+
+    Attributes:
+        index: of the frame.
+        rgb: (H, W, 3) upright.
+        work: for each face the person, the map to the crop, and what waits for the crop and its
+            change.
+    """
+
+    index: int
+    rgb: Uint8Array
+    work: list[tuple[_Known, Person | None, Float64Array, Callable[[], _Made]]]
 
 
 class Live:
@@ -88,19 +110,48 @@ class Live:
         Returns:
             (H, W, 3), equal outside of faces.
         """
+        return self.finish(self.begin(rgb, seconds, self.detect(rgb)))
+
+    def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
+        """The faces of a frame; may run at any time, in any thread."""
+        return self._detector.detect(rgb)
+
+    def begin(
+        self,
+        rgb: Uint8Array,
+        seconds: float,
+        faces: tuple[Face, ...],
+        pool: ThreadPoolExecutor | None = None,
+    ) -> Begun:
+        """Take the next frame; frames are given in order, by one thread at a time.
+
+        Args:
+            rgb: (H, W, 3) upright.
+            seconds: its time, after the last one's.
+            faces: of it.
+            pool: where the method runs in the meantime; in :meth:`finish` where None.
+        """
         index = len(self._tracker.times)
-        for track, face in self._tracker.add(seconds, rgb, self._detector.detect(rgb)):
+        for track, face in self._tracker.add(seconds, rgb, faces):
             self._see(track.number, index, rgb, face, seconds)
         self._forget()
-        chosen = self._chosen(index)
-        if not chosen:
-            return rgb
+        work: list[tuple[_Known, Person | None, Float64Array, Callable[[], _Made]]] = []
+        for number in self._chosen(index):
+            known, person = self._known[number], self._decider.people.get(number)
+            run: Callable[[], _Made] = partial(_made, rgb, known.landmarks, person)
+            made = run if pool is None else pool.submit(run).result
+            work.append((known, person, canonical_from_landmarks(known.landmarks), made))
+        return Begun(index, rgb, work)
+
+    def finish(self, begun: Begun) -> Uint8Array:
+        """The protected frame; in the order of :meth:`begin`, by one thread, any thread."""
+        if not begun.work:
+            return begun.rgb
         patches = []
-        for number in chosen:
-            matrix = canonical_from_landmarks(self._known[number].landmarks)
-            change = self._change(number, index, rgb)
-            patches.append(crop_patch(change, matrix, rgb.shape))
-        return np.asarray(apply_patches(from_rgb(rgb), patches).pixels, np.uint8)
+        for known, person, matrix, made in begun.work:
+            change = self._change(begun.index, known, person, *made())
+            patches.append(crop_patch(change, matrix, begun.rgb.shape))
+        return np.asarray(apply_patches(from_rgb(begun.rgb), patches).pixels, np.uint8)
 
     def _see(self, number: int, index: int, rgb: Uint8Array, face: Face, seconds: float) -> None:
         known = self._known.setdefault(number, _Known())
@@ -131,22 +182,32 @@ class Live:
             return here
         return [n for n in here if n in self._numbers]
 
-    def _change(self, number: int, index: int, rgb: Uint8Array) -> Float32Array:
-        known, person = self._known[number], self._decider.people.get(number)
-        matrix = canonical_from_landmarks(known.landmarks)
-        crop, points = extract_crop(rgb, matrix), transform(matrix, known.landmarks)
-        method: CropProtector = BlackBox() if person is None else person.method
-        male = np.array([0.0 if person is None else person.male], np.float32)
-        target = np.array([0.5 if person is None else person.target], np.float32)
-        change = change_of(method, crop[None], male, target, points[None])[0]
+    def _change(
+        self,
+        index: int,
+        known: _Known,
+        person: Person | None,
+        crop: Uint8Array,
+        change: Float32Array,
+    ) -> Float32Array:
         if person is None:
-            return np.asarray(change, np.float32)
-        if not getattr(method, "steady", False):
+            return change
+        if not getattr(person.method, "steady", False):
             known.looks[index] = Look.of(crop, change)
             for old in [i for i in known.looks if i < index - REACH]:
                 del known.looks[old]
             change = blend(known.looks, index)
         return np.asarray(change * np.float32(self._strength), np.float32)
+
+
+def _made(rgb: Uint8Array, landmarks: Float32Array, person: Person | None) -> _Made:
+    """The face's crop, and what the method makes of it; black where nobody has decided yet."""
+    matrix = canonical_from_landmarks(landmarks)
+    crop, points = extract_crop(rgb, matrix), transform(matrix, landmarks)
+    method: CropProtector = BlackBox() if person is None else person.method
+    male = np.array([0.0 if person is None else person.male], np.float32)
+    target = np.array([0.5 if person is None else person.target], np.float32)
+    return crop, change_of(method, crop[None], male, target, points[None])[0]
 
 
 def _area(box: tuple[float, float, float, float]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from faceveil.errors import OptionError
 from faceveil.imaging.detect import Detector, face_numbers
 from faceveil.imaging.geometry import canonical_from_landmarks
-from faceveil.types import Float32Array, Float64Array, Uint8Array
+from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 from faceveil.video.association import iou
 from faceveil.video.people import Decider, Person
 from faceveil.video.smooth import smooth_landmarks
@@ -51,9 +51,16 @@ class Planner:
     def __init__(self, detector: Detector, decider: Decider) -> None:
         self.detector, self.decider, self.tracker = detector, decider, Tracker()
 
-    def add(self, rgb: Uint8Array, seconds: float) -> None:
-        """Take the next frame, (H, W, 3) upright, at its time."""
-        for track, face in self.tracker.add(seconds, rgb, self.detector.detect(rgb)):
+    def add(self, rgb: Uint8Array, seconds: float, faces: tuple[Face, ...] | None = None) -> None:
+        """Take the next frame.
+
+        Args:
+            rgb: (H, W, 3) upright.
+            seconds: its time.
+            faces: of it; the detector is asked where None.
+        """
+        found = self.detector.detect(rgb) if faces is None else faces
+        for track, face in self.tracker.add(seconds, rgb, found):
             self.decider.see(track.number, rgb, face)
         self.decider.forget({track.number for track in self.tracker.live})
 

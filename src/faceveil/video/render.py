@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -21,22 +22,31 @@ from faceveil.video.plan import Placement, Plan
 class Renderer:
     """Protects the frames of a clip.
 
-    Holds ``REACH + 1`` frames and, for each face in them, ``2 REACH + 1`` changes.
+    A context manager. Holds ``REACH + 1`` frames and two more for each worker beyond the first, and
+    for each face in them a change, besides those of the last ``REACH`` frames.
 
     Args:
         plan: who is where.
         strength: 0 leaves frames as they are, 1 is the full change.
+        workers: faces that the method sees at the same time.
 
     Attributes:
         mean_change: of each person so far, the mean over frames of the mean absolute change over
             the canonical crop, of 1.
     """
 
-    def __init__(self, plan: Plan, strength: float) -> None:
-        self.plan, self.strength = plan, strength
+    def __init__(self, plan: Plan, strength: float, workers: int = 1) -> None:
+        self.plan, self.strength, self.workers = plan, strength, workers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="faceveil")
         self._waiting: deque[tuple[int, Picture, list[Placement]]] = deque()
-        self._looks: dict[int, dict[int, Look]] = defaultdict(dict)
+        self._looks: dict[int, dict[int, Future[Look]]] = defaultdict(dict)
         self._sums: dict[int, tuple[float, int]] = {}
+
+    def __enter__(self) -> Renderer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
     @property
     def mean_change(self) -> dict[int, float]:
@@ -48,14 +58,15 @@ class Renderer:
         for index, picture in enumerate(pictures):
             placements = self.plan.at(index)
             for placement in placements:
-                self._look(index, picture, placement)
+                look = self._pool.submit(self._look, picture, placement)
+                self._looks[placement.number][index] = look
             self._waiting.append((index, picture, placements))
-            if len(self._waiting) > REACH:
+            if len(self._waiting) > REACH + 2 * (self.workers - 1):
                 yield self._next()
         while self._waiting:
             yield self._next()
 
-    def _look(self, index: int, picture: Picture, placement: Placement) -> None:
+    def _look(self, picture: Picture, placement: Placement) -> Look:
         """What the method makes of a face in a frame."""
         matrix = compose(placement.matrix, picture.upright)
         crop = extract_crop(picture.rgb, matrix)
@@ -64,7 +75,7 @@ class Renderer:
         male = np.array([person.male], np.float32)
         target = np.array([person.target], np.float32)
         change = change_of(person.method, crop[None], male, target, points[None])[0]
-        self._looks[placement.number][index] = Look.of(crop, change)
+        return Look.of(crop, change)
 
     def _next(self) -> Picture:
         index, picture, placements = self._waiting.popleft()
@@ -78,7 +89,8 @@ class Renderer:
         return apply_to_planes(picture, patches) if patches else picture
 
     def _patch(self, index: int, picture: Picture, placement: Placement) -> Patch:
-        person, looks = self.plan.people[placement.number], self._looks[placement.number]
+        person, asked = self.plan.people[placement.number], self._looks[placement.number]
+        looks = {i: look.result() for i, look in asked.items() if i <= index + REACH}
         change = self._change(person, looks, index) * np.float32(self.strength * placement.weight)
         total, count = self._sums.get(placement.number, (0.0, 0))
         self._sums[placement.number] = (total + float(np.abs(change).mean()), count + 1)
