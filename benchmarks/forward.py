@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import torch
 from machine import machine
 from quantised import quantised
@@ -108,7 +109,12 @@ def prepare(name: str, count: int, folder: Path, models: Path, threads: int) -> 
         return lambda: network(*given).float().numpy()
     file = {"plain": "plain", "ours": "int8" if "int8" in name else "ours"}.get(name.split(",")[0])
     path = models / "iprobe_san_autoencoder.onnx" if file is None else folder / f"{file}.onnx"
-    net = make_session(path.read_bytes(), threads, [CPU])
+    if name.startswith("ours"):
+        net = make_session(path.read_bytes(), threads, [CPU])
+    else:  # as ONNX Runtime is set by itself
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        net = ort.InferenceSession(str(path), options, providers=[CPU])
     feed = _numpy(faces(count) if name.startswith("ours") else ready_made(count))
     names = [i.name for i in net.get_inputs()]
     if file is None:
