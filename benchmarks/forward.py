@@ -43,6 +43,8 @@ ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "forward.json"
 SIDE = 224
 ROUNDS = 2
+WARM, LASTS = 1.0, 1.5
+"""Seconds: a machine whose cores were idle takes some hundred milliseconds to its full speed."""
 AUTHORS = "iprobe_san_autoencoder.onnx"
 EAGER, PLAIN = "plain, torch eager", "plain, ONNX Runtime"
 NETWORKS = (
@@ -142,7 +144,11 @@ def child(name: str, count: int, runs: int, folder: Path, models: Path) -> None:
     with torch.inference_mode():
         run = prepare(name, count, folder, models, threads)
         result, times = run(), []
-        for _ in range(runs):
+        begin = time.perf_counter()
+        while time.perf_counter() - begin < WARM:
+            run()
+        begin = time.perf_counter()
+        while len(times) < runs or time.perf_counter() - begin < LASTS:
             start = time.perf_counter()
             run()
             times.append(time.perf_counter() - start)
@@ -187,7 +193,7 @@ def main() -> None:
     """Parse the command line, measure, print and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, default=ROOT.parent / "shared" / "models")
-    parser.add_argument("--runs", type=int, default=5, help="in each round")
+    parser.add_argument("--runs", type=int, default=5, help="in each round, at least")
     parser.add_argument("--batch", type=int, action="append", help="default: 1 and 32")
     parser.add_argument("--output", type=Path, default=RESULT)
     parser.add_argument("--child", choices=NETWORKS, help=argparse.SUPPRESS)
@@ -204,7 +210,7 @@ def main() -> None:
             rows += found
             for row in found:
                 print(json.dumps(row), flush=True)
-    document = {"machine": facts, "side_px": SIDE, "runs": a.runs * ROUNDS, "networks": rows}
+    document = {"machine": facts, "side_px": SIDE, "networks": rows}
     a.output.write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -238,6 +238,65 @@ def _scale_cost() -> str:
     return _markdown(head, lines)
 
 
+def _video_speed() -> str:
+    head = ["method", "cores", "CPU time a frame, ms", "frames a second", "peak memory, MB"]
+    keys = ("cpu_ms_a_frame", "frames_a_second")
+    lines = [
+        [r["method"], str(r["cores"]), *(f"{r[k]:.1f}" for k in keys), str(r["peak_memory_mb"])]
+        for r in _read("video")["speed_720p_one_face"]
+    ]
+    return _markdown(head, lines)
+
+
+def _video_flicker() -> str:
+    head = ["method", "frame by frame", "clip", "left", "change, frame by frame", "change, clip"]
+    lines = [
+        [
+            f"`{r['method']}`",
+            f"{r['frame_by_frame']:.2f}",
+            f"{r['clip']:.2f}",
+            f"{100 * r['share_left']:.0f}{SPACE}%",
+            f"{r['change_frame_by_frame']:.1f}",
+            f"{r['change_clip']:.1f}",
+        ]
+        for r in _read("video")["flicker"]
+    ]
+    return _markdown(head, lines)
+
+
+def _video_effect() -> str:
+    head = ["method", "", "mean change of P(male)", "read otherwise than before", "similarity"]
+    names = {"frame_by_frame": "frame by frame", "clip": "clip"}
+    lines = [
+        [
+            f"`{method}`",
+            name,
+            _three(found["mean_change_of_p_male"][key]),
+            f"{100 * found['share_read_otherwise'][key]:.0f}{SPACE}%",
+            _three(found["mean_similarity"][key]),
+        ]
+        for method, found in _read("video")["effect_on_photos"].items()
+        for key, name in names.items()
+    ]
+    return _markdown(head, lines)
+
+
+def _video_live() -> str:
+    head = ["method", "workers", "frames a second", "dropped", "late, median, ms", "99 %, ms"]
+    lines = [
+        [
+            r["method"],
+            str(r["workers"]),
+            f"{r['frames_a_second']:.1f}",
+            str(r["dropped"]),
+            str(r["late_ms_median"]),
+            str(r["late_ms_99"]),
+        ]
+        for r in _read("live")["runs"]
+    ]
+    return _markdown(head, lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "adversaries": lambda: _headline("development", "development-editors", "development-default"),
     "default": lambda: _headline("default"),
@@ -252,6 +311,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "lfw-pairs": _pairs,
     "precision": _precision,
     "speed": _speed,
+    "video-speed": _video_speed,
+    "video-flicker": _video_flicker,
+    "video-effect": _video_effect,
+    "video-live": _video_live,
     "scale": _scale,
     "scale-machine": _scale_machine,
     "scale-cost": _scale_cost,

@@ -21,7 +21,9 @@ def shown(pages, site):
     options, *speed = pages[site / "speed.html"].tables
     assert options[0] == ["option", "what"]
     found = [*pages[site / "reproduction.html"].tables, *speed]
-    assert len(found) == len([name for name in tables.TABLES if not name.startswith("scale")])
+    assert len(found) == len(
+        [name for name in tables.TABLES if not name.startswith(("scale", "video"))]
+    )
     return found
 
 
@@ -112,6 +114,18 @@ def test_speed(shown):
         engine = "OpenVINO" if row["device"] == "openvino" else "ONNX Runtime"
         assert line[1] == f"{engine}, {row['precision']}"
         assert float(line[3]) == pytest.approx(row["whole_ms"], abs=0.051)
+
+
+def test_video(pages, site):
+    found = pages[site / "video.html"].tables
+    speed, live = (table_with(found, *h)[0] for h in (["cores"], ["workers"]))
+    rows = read("video")["speed_720p_one_face"]
+    assert [(r[0], int(r[1])) for r in speed[1:]] == [(r["method"], r["cores"]) for r in rows]
+    for line, row in zip(speed[1:], rows, strict=True):
+        assert float(line[3]) == pytest.approx(row["frames_a_second"], abs=0.051)
+    for line, row in zip(live[1:], read("live")["runs"], strict=True):
+        assert (line[0], int(line[1])) == (row["method"], row["workers"])
+        assert int(line[4]) == row["late_ms_median"]
 
 
 def test_a_missing_table_says_what_there_is():
