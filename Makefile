@@ -19,10 +19,11 @@ lint: $(DEV)/.installed
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy --strict src
 
-# Side by side with peers, on an idle machine, in about ten minutes; needs ../shared and torch.
+# Side by side with peers, on an idle machine, in about half an hour; needs ../shared and torch.
 # JSON goes into benchmarks/results, the tables of benchmarks/README.md are drawn from it.
 bench: $(DEV)/.installed $(PEER)/.installed
 	OMP_NUM_THREADS=1 $(DEV)/bin/python benchmarks/floor.py
+	OMP_NUM_THREADS=1 $(DEV)/bin/python benchmarks/parts.py
 	$(DEV)/bin/python -W ignore benchmarks/forward.py
 	$(DEV)/bin/python -W ignore benchmarks/precision.py
 	$(DEV)/bin/python benchmarks/endtoend.py --deface $(PEER)/bin/deface

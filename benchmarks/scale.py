@@ -16,13 +16,12 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+from endtoend import run as timed
 from machine import machine
 
 RESULT = Path(__file__).parent / "results" / "scale.json"
@@ -46,18 +45,7 @@ def run(photos: Path, method: str, engine: str, cores: int) -> dict[str, float]:
         command += ["-q", "--method", method, "--report", str(report)]
         if engine == "ray":
             command += ["--engine", "ray", "--workers", str(cores), "--part-size", str(PART)]
-        allowed = sorted(os.sched_getaffinity(0))[:cores]
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            preexec_fn=lambda: os.sched_setaffinity(0, allowed),
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}")
+        used = timed(command, cores)
         document = json.loads(report.read_text())
         written = sum(p.stat().st_size for p in output.iterdir() if p.is_file())
     rows = document.get("rows")
@@ -66,9 +54,9 @@ def run(photos: Path, method: str, engine: str, cores: int) -> dict[str, float]:
         raise RuntimeError(f"{count} photos reported")
     faces = sum(len(f["faces"]) for f in document["files"]) if rows is None else document["faces"]
     return {
-        "seconds": seconds,
-        "cpu_seconds": sum(r["cpu_seconds"] for r in rows or []) or used.ru_utime + used.ru_stime,
-        "peak_mb": max((r["peak_memory_mb"] for r in rows or []), default=used.ru_maxrss // 1024),
+        "seconds": used["seconds"],
+        "cpu_seconds": sum(r["cpu_seconds"] for r in rows or []) or used["cpu_seconds"],
+        "peak_mb": max((r["peak_memory_mb"] for r in rows or []), default=round(used["peak_mb"])),
         "faces": faces,
         "bytes_in": sum(p.stat().st_size for p in photos.iterdir()),
         "bytes_out": written,
@@ -125,6 +113,7 @@ def main() -> None:
     a = parser.parse_args()
     if a.photos <= FEW:
         parser.error(f"--photos: got {a.photos}; expected more than {FEW}")
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are measured
     result: dict[str, Any] = {
         "machine": machine("ray", "onnxruntime"),
         "folder": a.folder.name,
