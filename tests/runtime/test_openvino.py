@@ -46,7 +46,7 @@ def test_auto_takes_what_turned_out_quicker(monkeypatch, share, taken):
     monkeypatch.setattr(openvino, "has_bfloat16", lambda: True)
 
     class Timed:
-        def __init__(self, model, threads, precision, together):
+        def __init__(self, model, threads, precision):
             name = {"float32": "CPU (OpenVINO)", "bfloat16": "CPU (OpenVINO, bfloat16)"}
             self.runs_on, self.time = name[precision], 1.0 if precision == "float32" else share
 

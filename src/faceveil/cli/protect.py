@@ -144,14 +144,13 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
     from faceveil.imaging.encode import remove_stale, write_atomic
-    from faceveil.runtime.device import Choice, usable_cores
+    from faceveil.runtime.device import usable_cores
     from faceveil.runtime.paths import is_clip, plan_jobs, shown
     from faceveil.runtime.report import counts, summary, to_json
     from faceveil.runtime.room import hand_back_large_blocks
 
     hand_back_large_blocks()
     options = _options(arguments)
-    Choice(arguments.device, arguments.precision)  # what cannot be had is told before anything else
     if arguments.camera is not None:
         cv2.setNumThreads(1)  # frames side by side, each on one core
         workers = arguments.jobs or usable_cores()

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from faceveil.errors import FaceVeilError, ModelError
 from faceveil.runtime.device import CPU, Precision, chosen, name_of
 from faceveil.runtime.session import (
     BATCH,
     SESSIONS,
+    TOGETHER,
+    Feed,
     Fixed,
     run_in_batches,
     session,
@@ -33,18 +32,13 @@ class Network(Protocol):
         """For people: ``CPU``, ``CPU (OpenVINO)``, ``CPU (OpenVINO, bfloat16)``, ``CUDA``."""
         ...
 
-    def __call__(self, feed: Mapping[str, NDArray[np.float32]]) -> Float32Array:
+    def __call__(self, feed: Feed) -> Float32Array:
         """The first output for any number of faces, some at a time.
 
         Args:
             feed: inputs by name, each (N, ...) with the same N >= 1.
         """
         ...
-
-
-TOGETHER = 2
-"""Images in one call on a CPU: a face and its mirror image. More are not quicker, and their
-activations stay allocated: eight took 628 MB for a folder, two take 380 (OpenVINO, two threads)."""
 
 
 class OrtNetwork:
@@ -55,7 +49,7 @@ class OrtNetwork:
         self.runs_on = name_of(session)
         self._size = TOGETHER if session.get_providers() == [CPU] else BATCH
 
-    def __call__(self, feed: Mapping[str, NDArray[np.float32]]) -> Float32Array:
+    def __call__(self, feed: Feed) -> Float32Array:
         """See :class:`Network`."""
         return run_in_batches(self._session, feed, self._size)
 
@@ -88,7 +82,7 @@ def _on_openvino(
 
     data = verified_bytes(path, sha256)
     try:
-        return openvino_network(with_fixed(data, fixed), threads, precision, TOGETHER)
+        return openvino_network(with_fixed(data, fixed), threads, precision)
     except FaceVeilError:
         raise
     except Exception as error:  # OpenVINO raises RuntimeError for all that is wrong

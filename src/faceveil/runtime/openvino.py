@@ -10,17 +10,16 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceveil.errors import OptionError
 from faceveil.runtime.device import Precision, usable_cores
+from faceveil.runtime.session import TOGETHER, Feed, parts_of
 from faceveil.types import Float32Array
 
 GAIN = 0.9
@@ -69,20 +68,15 @@ class OpenVINONetwork:
         model: the ONNX file's bytes; the first dimension of all inputs is free.
         threads: threads inside one call; 0 takes all cores.
         precision: ``float32`` or ``bfloat16``.
-        together: most images in one call.
 
     Raises:
         RuntimeError: if OpenVINO does not take the model.
     """
 
     def __init__(
-        self,
-        model: bytes,
-        threads: int,
-        precision: Literal["float32", "bfloat16"],
-        together: int = 2,
+        self, model: bytes, threads: int, precision: Literal["float32", "bfloat16"]
     ) -> None:
-        self._together, cores = together, usable_cores()
+        cores = usable_cores()
         each = threads or cores
         streams = max(1, cores // each)  # calls of several threads at the same time
         settings = {
@@ -97,20 +91,18 @@ class OpenVINONetwork:
             "CPU (OpenVINO)" if precision == "float32" else f"CPU (OpenVINO, {precision})"
         )
 
-    def __call__(self, feed: Mapping[str, NDArray[np.float32]]) -> Float32Array:
+    def __call__(self, feed: Feed) -> Float32Array:
         """The first output for any number of faces; see :class:`.network.Network`."""
-        count = len(next(iter(feed.values())))
         try:
             request = self._idle.get_nowait()
         except Empty:
             request = self._model.create_infer_request()
-        parts = []
-        for start in range(0, count, self._together):
-            part = {k: v[start : start + self._together] for k, v in feed.items()}
+        found = []
+        for part in parts_of(feed, TOGETHER):
             result = request.infer(part, share_inputs=True, share_outputs=True)
-            parts.append(np.array(result[0], np.float32))
+            found.append(np.array(result[0], np.float32))
         self._idle.put(request)  # not after an error: a new one is made then
-        return np.concatenate(parts)
+        return np.concatenate(found)
 
     def seconds(self, runs: int = 5) -> float:
         """Median time of one call with a face and its mirror image, after a first call."""
@@ -127,16 +119,13 @@ class OpenVINONetwork:
         return statistics.median(times[1:])
 
 
-def openvino_network(
-    model: bytes, threads: int, precision: Precision, together: int = 2
-) -> OpenVINONetwork:
+def openvino_network(model: bytes, threads: int, precision: Precision) -> OpenVINONetwork:
     """A network in the precision that is asked for; ``auto`` measures which one is quicker here.
 
     Args:
         model: the ONNX file's bytes.
         threads: threads inside one call; 0 takes all cores.
         precision: what is asked for.
-        together: most images in one call.
 
     Raises:
         OptionError: if bfloat16 is asked for and the processor has none.
@@ -148,9 +137,9 @@ def openvino_network(
             "or auto, which looks for itself"
         )
     if precision == "bfloat16":
-        return OpenVINONetwork(model, threads, "bfloat16", together)
-    reference = OpenVINONetwork(model, threads, "float32", together)
+        return OpenVINONetwork(model, threads, "bfloat16")
+    reference = OpenVINONetwork(model, threads, "float32")
     if precision == "float32" or not has_bfloat16():
         return reference
-    reduced = OpenVINONetwork(model, threads, "bfloat16", together)
+    reduced = OpenVINONetwork(model, threads, "bfloat16")
     return reduced if reduced.seconds() < GAIN * reference.seconds() else reference
