@@ -45,12 +45,9 @@ class Architecture:
 
     def network(self) -> nn.Module:
         """Untrained: faces -> (N, 1) logits of P(male)."""
-        from torch import nn
+        from faceveil.networks.attacker_cnns import attacker_cnn
 
-        build = {"plain": _plain, "residual": _residual, "separable": _separable}[self.body]
-        layers, width = build(3 if self.colour else 1)
-        head = [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(width * 4, 1)]
-        return nn.Sequential(*layers, *head)
+        return attacker_cnn(self.body, 3 if self.colour else 1)
 
 
 PLAIN = Architecture("cnn")
@@ -62,59 +59,3 @@ THREE = (
     Architecture("cnn-separable", "separable", side=112, colour=True),
 )
 """The strongest of three kinds is what a protection has to withstand."""
-
-
-def _plain(before: int) -> tuple[list[nn.Module], int]:
-    from torch import nn
-
-    layers: list[nn.Module] = []
-    for width in (32, 64, 96, 128):
-        layers += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)]
-        layers += [nn.ReLU(), nn.MaxPool2d(2)]
-        before = width
-    return layers, before
-
-
-def _residual(before: int) -> tuple[list[nn.Module], int]:
-    from torch import nn
-
-    layers: list[nn.Module] = [nn.Conv2d(before, 32, 5, 2, 2, bias=False), nn.BatchNorm2d(32)]
-    layers += [nn.ReLU()]
-    before = 32
-    for width in (48, 96, 144):
-        layers += [nn.Conv2d(before, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-        inner = [nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-        layers += [_Sum(nn.Sequential(*inner, nn.Conv2d(width, width, 3, 1, 1)))]
-        before = width
-    return layers, before
-
-
-def _separable(before: int) -> tuple[list[nn.Module], int]:
-    from torch import nn
-
-    layers: list[nn.Module] = [nn.Conv2d(before, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24)]
-    layers += [nn.ReLU6()]
-    before = 24
-    for width in (48, 96, 128, 192):
-        layers += [nn.Conv2d(before, before, 5, 2, 2, groups=before, bias=False)]
-        layers += [nn.BatchNorm2d(before), nn.Conv2d(before, width, 1, bias=False)]
-        layers += [nn.BatchNorm2d(width), nn.ReLU6()]
-        before = width
-    return layers, before
-
-
-def _Sum(inner: nn.Module) -> nn.Module:  # noqa: N802  # a class, made where torch is there
-    from torch import Tensor, nn
-
-    class Sum(nn.Module):
-        """x + f(x)."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = inner
-
-        def forward(self, x: Tensor) -> Tensor:
-            moved: Tensor = self.inner(x)
-            return x + moved
-
-    return Sum()
