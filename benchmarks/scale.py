@@ -115,7 +115,7 @@ def main() -> None:
         parser.error(f"--photos: got {a.photos}; expected more than {FEW}")
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are measured
     result: dict[str, Any] = {
-        "machine": machine("ray", "onnxruntime"),
+        "machine": machine("ray", "onnxruntime", "openvino"),
         "folder": a.folder.name,
         "photos": a.photos,
     }
