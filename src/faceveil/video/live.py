@@ -138,9 +138,10 @@ class Live:
         work: list[tuple[_Known, Person | None, Float64Array, Callable[[], _Made]]] = []
         for number in self._chosen(index):
             known, person = self._known[number], self._decider.people.get(number)
-            run: Callable[[], _Made] = partial(_made, rgb, known.landmarks, person)
+            matrix = canonical_from_landmarks(known.landmarks)
+            run: Callable[[], _Made] = partial(_made, rgb, matrix, known.landmarks, person)
             made = run if pool is None else pool.submit(run).result
-            work.append((known, person, canonical_from_landmarks(known.landmarks), made))
+            work.append((known, person, matrix, made))
         return Begun(index, rgb, work)
 
     def finish(self, begun: Begun) -> Uint8Array:
@@ -200,9 +201,10 @@ class Live:
         return np.asarray(change * np.float32(self._strength), np.float32)
 
 
-def _made(rgb: Uint8Array, landmarks: Float32Array, person: Person | None) -> _Made:
+def _made(
+    rgb: Uint8Array, matrix: Float64Array, landmarks: Float32Array, person: Person | None
+) -> _Made:
     """The face's crop, and what the method makes of it; black where nobody has decided yet."""
-    matrix = canonical_from_landmarks(landmarks)
     crop, points = extract_crop(rgb, matrix), transform(matrix, landmarks)
     method: CropProtector = BlackBox() if person is None else person.method
     male = np.array([0.0 if person is None else person.male], np.float32)
