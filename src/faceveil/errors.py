@@ -41,3 +41,25 @@ class ModelError(FaceVeilError):
 
 class MissingExtraError(FaceVeilError, ImportError):
     """A feature needs an optional extra that is not installed."""
+
+
+def missing_extra(what: str, error: ImportError, extra: str) -> MissingExtraError:
+    """The error for an import that failed: the package is absent, or there and does not load.
+
+    The two need different answers: a pyarrow that was built for another numpy is not absent.
+
+    Args:
+        what: the feature, as the user knows it.
+        error: what Python said.
+        extra: which extra of FaceVeil holds the package.
+    """
+    name = error.name or "a package of it"
+    if isinstance(error, ModuleNotFoundError):
+        return MissingExtraError(
+            f'{what}: {name} is not installed; expected the extra: pip install "faceveil[{extra}]"'
+        )
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no reason given"]
+    return MissingExtraError(
+        f"{what}: {name} is installed but cannot be loaded ({lines[0]}); expected versions that "
+        f'fit each other: pip install -U "faceveil[{extra}]"'
+    )

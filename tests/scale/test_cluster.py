@@ -54,16 +54,20 @@ def test_a_node_is_lost_and_nothing_else(portrait, tmp_path):
 
 
 def test_a_cluster_without_a_token(portrait, tmp_path):
-    """It minds neither none nor one; and more workers are asked for than it has cores."""
+    """It is joined only where the user says so; and more workers are asked for than it has cores."""
     photos = [inputs.photo(portrait, i) for i in range(3)]
     source = inputs.parquet(tmp_path / "in/a.parquet", photos, groups=1)
     (tmp_path / "home").mkdir()
     with nodes.Cluster(tmp_path / "home") as cluster:
         more = (source, "-o", tmp_path / "out", "--part-size", 1, *METHOD)
-        for variables in ({}, {"RAY_AUTH_TOKEN": "ab" * 32}):
-            job = cluster.protect(*more, "--workers", 5, "--existing", "overwrite", **variables)
-            _, errors = job.communicate(timeout=120)
-            assert (job.returncode, errors) == (0, "")
+        job = cluster.protect(*more, "--workers", 5)
+        _, errors = job.communicate(timeout=120)
+        assert job.returncode == 1
+        assert "the cluster asks for no token" in errors
+        assert rows(tmp_path / "out") == []
+        job = cluster.protect(*more, "--workers", 5, RAY_AUTH_MODE="disabled")
+        _, errors = job.communicate(timeout=120)
+        assert (job.returncode, errors) == (0, "")
     assert [r["counts"]["protected"] for r in rows(tmp_path / "out")] == [1, 1, 1]
     assert not (tmp_path / "home/.ray").exists()
 
@@ -79,20 +83,20 @@ def home(tmp_path, monkeypatch):
 @pytest.mark.parametrize("asks", [True, False])
 def test_which_token_is_shown(home, monkeypatch, asks):
     refused = "RPC error: InvalidAuthToken: Authentication token is missing" if asks else ""
-    monkeypatch.setattr(token, "_refusal", lambda address: refused)
-    shown = {"RAY_AUTH_MODE": "token"} if asks else {}
-    if asks:
-        with pytest.raises(FaceVeilError, match="asks for a token and none here fits"):
-            token_variables("10.0.0.1:6379")
+    monkeypatch.setattr(token, "refusal_of", lambda address: refused)
+    without = "asks for a token and none here fits" if asks else "asks for no token"
+    with pytest.raises(FaceVeilError, match=without):
+        token_variables("10.0.0.1:6379")
     (home / ".ray").mkdir()
     (home / ".ray/auth_token").write_text("ab" * 32)
-    assert token_variables("10.0.0.1:6379") == shown
-    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(home / "elsewhere"))
     if asks:
-        with pytest.raises(FaceVeilError, match="asks for a token and none here fits"):
-            token_variables("10.0.0.1:6379")
+        assert token_variables("10.0.0.1:6379") == {"RAY_AUTH_MODE": "token"}
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(home / "elsewhere"))
+    with pytest.raises(FaceVeilError, match=without):
+        token_variables("10.0.0.1:6379")
     monkeypatch.setenv("RAY_AUTH_TOKEN", "cd" * 32)
-    assert token_variables("10.0.0.1:6379") == shown
+    if asks:
+        assert token_variables("10.0.0.1:6379") == {"RAY_AUTH_MODE": "token"}
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     assert token_variables("10.0.0.1:6379") == {}
 
@@ -100,9 +104,10 @@ def test_which_token_is_shown(home, monkeypatch, asks):
 def test_a_ray_of_our_own_has_its_own_token(home, monkeypatch):
     own = token_variables(None)
     assert len(own.pop("RAY_AUTH_TOKEN")) == 64
-    assert own == {}
+    assert own == {"RAY_AUTH_MODE": "token"}
     monkeypatch.setenv("RAY_AUTH_TOKEN", "cd" * 32)
-    assert token_variables(None) == {"RAY_AUTH_TOKEN": "cd" * 32}
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # never for a Ray of our own
+    assert token_variables(None) == {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "cd" * 32}
     assert list(home.iterdir()) == []
 
 
@@ -127,8 +132,34 @@ def test_without_ray(home, monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
     if name == "ray":
         monkeypatch.setattr(module, "find_spec", lambda _: None)
-    with pytest.raises(MissingExtraError, match=r"expected: pip install .faceveil\[scale\]"):
+    with pytest.raises(MissingExtraError, match=r"expected.*: pip install .faceveil\[scale\]"):
         module.cluster(None, 1, 1).__enter__()
+
+
+@pytest.mark.parametrize("found", ["2.40.0", "2.51.1", "1.13.0"])
+def test_a_ray_without_tokens_is_refused(monkeypatch, found):
+    """Before 2.52 whoever reached the machine ran programs as the user."""
+    monkeypatch.setattr(module, "version", lambda _: found)
+    with pytest.raises(MissingExtraError, match=rf"got Ray {found}.*expected 2\.52 or later"):
+        module.cluster(None, 1, 1).__enter__()
+
+
+@pytest.mark.parametrize("refusal", ["", "no answer in 60 s"])
+def test_a_ray_of_our_own_that_asks_for_no_token_is_stopped(monkeypatch, refusal):
+    monkeypatch.setattr(token, "refusal_of", lambda address: refusal)
+    with pytest.raises(FaceVeilError, match="does not ask for its token"):
+        token.require_token("127.0.0.1:1")
+    monkeypatch.setattr(token, "refusal_of", lambda address: token._REFUSED)
+    token.require_token("127.0.0.1:1")
+
+
+def test_a_stranger_gets_no_answer_from_a_ray_of_our_own():
+    """The real thing: it starts, and one who shows no token is refused."""
+    import ray
+
+    with module.cluster(None, 1, 1):
+        address = ray.get_runtime_context().gcs_address
+        assert "InvalidAuthToken" in token.refusal_of(address)
 
 
 def test_why_a_cluster_does_not_answer():

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceveil.errors import OptionError
+from faceveil.errors import OptionError, missing_extra
 from faceveil.types import Target
 
 if TYPE_CHECKING:
@@ -179,6 +179,4 @@ def _need_pyarrow() -> None:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
-        raise OptionError(
-            'data: pyarrow is not installed; expected the extra: pip install "faceveil[train]"'
-        ) from error
+        raise OptionError(str(missing_extra("data", error, "train"))) from error

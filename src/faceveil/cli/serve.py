@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from faceveil.cli.device import add_arguments as add_device
-from faceveil.errors import MissingExtraError, OptionError
+from faceveil.errors import OptionError, missing_extra
 
 
 def add_parser(commands: Any) -> None:
@@ -74,9 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         from faceveil.web.engine import Engine
         from faceveil.web.settings import MIB, Settings, is_loopback
     except ImportError as error:
-        raise MissingExtraError(
-            f'serve: {error.name} is not installed; expected the extra: pip install "faceveil[web]"'
-        ) from error
+        raise missing_extra("serve", error, "web") from error
     a = arguments
     cores = usable_cores()
     token = a.token or os.environ.get("FACEVEIL_TOKEN") or None

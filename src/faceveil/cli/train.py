@@ -43,17 +43,14 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; returns 0."""
-    from faceveil.errors import OptionError
+    from faceveil.errors import OptionError, missing_extra
 
     try:
         from faceveil.training import distributed
         from faceveil.training.loop import StoppedError
         from faceveil.training.run import run_recipe
     except ImportError as error:
-        raise OptionError(
-            f"train: {error.name} is not installed; expected the extra: "
-            'pip install "faceveil[train]"'
-        ) from error
+        raise OptionError(str(missing_extra("train", error, "train"))) from error
     a = arguments
     try:
         measured = run_recipe(a.recipe, a.data, a.models, a.output, a.device, resume=a.resume)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.errors import OptionError
+from faceveil.errors import OptionError, missing_extra
 from faceveil.evaluation.config import SetSpec
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.types import Uint8Array
@@ -70,9 +70,7 @@ def load_pack(data: Path, spec: SetSpec, seed: int) -> FaceSet:
     try:
         from faceveil.data.packs import load_packs
     except ImportError as error:
-        raise OptionError(
-            'evaluate: pyarrow is not installed; expected the extra: pip install "faceveil[report]"'
-        ) from error
+        raise OptionError(str(missing_extra("evaluate", error, "report"))) from error
     pack = load_packs([data / spec.path], grey=not spec.colour)
     # Where nobody is named, each face is a person of its own.
     identity = pack.identity if len(pack.identity) else np.arange(len(pack), dtype=np.int64)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from faceveil.errors import OptionError
+from faceveil.errors import OptionError, missing_extra
 from faceveil.evaluation.config import EvaluationConfig
 from faceveil.evaluation.headline import headline
 from faceveil.evaluation.provenance import digests, versions
@@ -40,9 +40,7 @@ def write_results(
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise OptionError(
-            'evaluate: pyarrow is not installed; expected the extra: pip install "faceveil[report]"'
-        ) from error
+        raise OptionError(str(missing_extra("evaluate", error, "report"))) from error
     output.mkdir(parents=True, exist_ok=True)
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(to_columns(rows)), sink)

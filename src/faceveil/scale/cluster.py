@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, cast
 
-from faceveil.errors import FaceVeilError, MissingExtraError, OptionError
-from faceveil.scale.token import MODE, TOKEN, last_line, token_variables, why
+from faceveil.errors import FaceVeilError, MissingExtraError, OptionError, missing_extra
+from faceveil.scale.token import MODE, TOKEN, last_line, require_token, token_variables, why
 
 STORE_BYTES = 200_000_000
 """Ray's shared memory on this machine: only names of parts and rows of the manifest pass it."""
+
+OLDEST = (2, 52)
+"""The first Ray that knows tokens: before it whoever reaches the machine runs programs on it."""
 
 _ABSENT = '--engine ray needs Ray Data, which is absent; expected: pip install "faceveil[scale]"'
 
@@ -36,8 +41,8 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[int]:
         How many processes of so many cores it has room for.
 
     Raises:
-        MissingExtraError: if Ray is not installed.
-        FaceVeilError: if it does not start, or the cluster does not answer.
+        MissingExtraError: if Ray is not installed, or too old to ask for a token.
+        FaceVeilError: if it does not start, the cluster does not answer, or no token is asked for.
         OptionError: if the address is none, or no node has so many cores.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported
@@ -49,15 +54,17 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[int]:
     }
     if find_spec("ray") is None:
         raise MissingExtraError(_ABSENT)
+    _check_version()
     with _environment(token_variables(address)):  # read when Ray is imported
         try:
             import ray
             import ray.data
         except ImportError as error:  # Ray without what Ray Data needs
-            raise MissingExtraError(f"{_ABSENT} ({last_line(str(error))})") from error
+            raise missing_extra("--engine ray", error, "scale") from error
         if ray.is_initialized():
             yield _room(threads)
             return
+        _see_environment()
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is raised too
         try:
             with _silent():
@@ -67,12 +74,48 @@ def cluster(address: str | None, workers: int, threads: int) -> Iterator[int]:
                     logging_level=logging.ERROR,
                     **({} if address else own),
                 )
+                if not address:
+                    require_token(ray.get_runtime_context().gcs_address)
+        except FaceVeilError:
+            ray.shutdown()
+            raise
         except (ConnectionError, ValueError, RuntimeError, OSError, AssertionError) as error:
             raise FaceVeilError(why(_first_cause(error), address)) from error
         try:
             yield _room(threads)
         finally:
             ray.shutdown()
+
+
+def _check_version() -> None:
+    """Refuse a Ray without tokens before it is imported.
+
+    Raises:
+        MissingExtraError: if it is one.
+    """
+    try:
+        found = version("ray")
+    except PackageNotFoundError:  # a build of the user's own; whether it asks for one is seen later
+        return
+    numbers = re.match(r"(\d+)\.(\d+)", found)
+    if numbers and (int(numbers[1]), int(numbers[2])) < OLDEST:
+        raise MissingExtraError(
+            f"--engine ray: got Ray {found}, which asks nobody for a token and so lets others run "
+            f"programs on this machine; expected {OLDEST[0]}.{OLDEST[1]} or later; "
+            'pip install -U "faceveil[scale]"'
+        )
+
+
+def _see_environment() -> None:
+    """Have Ray read again whether there are tokens: who imported it before us made it look too soon.
+
+    Ray itself does so where it turns tokens on; where it cannot, the start is refused afterwards.
+    """
+    from ray import _raylet
+
+    config = getattr(_raylet, "Config", None)
+    if config is not None:
+        config.initialize("")
 
 
 def _room(threads: int) -> int:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from faceveil.errors import FaceVeilError, MissingExtraError, OptionError, OutputError, PhotoError
+from faceveil.errors import (
+    FaceVeilError,
+    MissingExtraError,
+    OptionError,
+    OutputError,
+    PhotoError,
+    missing_extra,
+)
 from faceveil.imaging.encode import placed
 from faceveil.runtime.paths import shown
 from faceveil.scale.address import complete, shown_address
@@ -207,7 +214,7 @@ def _by_fsspec(location: str) -> tuple[Any, str]:
 
         other, root = fsspec.core.url_to_fs(location)
     except ImportError as error:
-        raise MissingExtraError(f"{location}: {_line(error)}") from error
+        raise MissingExtraError(f"{location}: {_line(error)}") from error  # fsspec says which
     except (ValueError, OSError) as error:
         raise OptionError(
             f"{location}: {_line(error)}; expected a path, or an address such as s3:// or gs://"
@@ -219,9 +226,7 @@ def _pyarrow_fs() -> Any:
     try:
         from pyarrow import fs
     except ImportError as error:
-        raise MissingExtraError(
-            '--engine ray needs pyarrow, which is absent; expected: pip install "faceveil[scale]"'
-        ) from error
+        raise missing_extra("--engine ray", error, "scale") from error
     return fs
 
 

@@ -23,23 +23,29 @@ def token_variables(address: str | None) -> dict[str, str]:
     joins by an address shows none unless told so; and a worker that is shown a token nobody asked
     for does not start. So the cluster is asked first.
 
-    A Ray of our own gets a token of its own: else Ray would write one into the user's home, and
-    other clusters on this machine would ask for it from then on.
+    A Ray of our own always has a token, one of its own: Ray listens on all addresses of the
+    machine, and without a token whoever reaches it runs programs as this user. A cluster that asks
+    for none is joined only where the user has said so, by ``RAY_AUTH_MODE=disabled``.
 
     Args:
         address: of a running cluster; None for a Ray of our own.
 
     Raises:
-        FaceVeilError: if the cluster does not answer, or asks for a token that is not there.
+        FaceVeilError: if the cluster does not answer, asks for a token that is not there, or asks
+            for none.
         OptionError: if the address is none.
     """
+    if not address:
+        return {MODE: "token", TOKEN: os.environ.get(TOKEN) or _own_token()}
     if MODE in os.environ:
         return {}
-    if not address:
-        return {TOKEN: os.environ.get(TOKEN) or _own_token()}
-    refusal = _refusal(address)
+    refusal = refusal_of(address)
     if not refusal:
-        return {}
+        raise FaceVeilError(
+            f"--address {address}: the cluster asks for no token, so whoever reaches it can run "
+            "programs on its machines; expected one that does (docs/scale.md); if nobody else can "
+            "reach it, set RAY_AUTH_MODE=disabled"
+        )
     file = Path(os.environ.get(TOKEN_PATH) or Path.home() / ".ray" / "auth_token")
     if _REFUSED in refusal and (os.environ.get(TOKEN) or file.is_file()):
         return {MODE: "token"}
@@ -52,7 +58,25 @@ def _own_token() -> str:
     return secrets.token_hex(32)
 
 
-def _refusal(address: str) -> str:
+def require_token(address: str) -> None:
+    """See that a Ray of our own answers nobody without its token.
+
+    Args:
+        address: where it listens.
+
+    Raises:
+        FaceVeilError: if it answers.
+    """
+    refusal = refusal_of(address)
+    if _REFUSED not in refusal:
+        raise FaceVeilError(
+            f"Ray does not ask for its token ({refusal or 'it answered without one'}), so whoever "
+            "reaches this machine could run programs on it; expected Ray 2.52 or later; "
+            'pip install -U "faceveil[scale]"'
+        )
+
+
+def refusal_of(address: str) -> str:
     """Why a cluster does not answer somebody without a token; empty if it does.
 
     Ray is asked in a process of its own, since it decides once in a process whether to show a
@@ -69,7 +93,8 @@ def _refusal(address: str) -> str:
     except OSError as error:  # Ray would try for 40 seconds
         return error.strerror or str(error)
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
-    environment = {**os.environ, MODE: "disabled"}
+    environment = {k: v for k, v in os.environ.items() if k not in (TOKEN, TOKEN_PATH)}
+    environment[MODE] = "disabled"
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=60, check=False

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.errors import ClipError, MissingExtraError
+from faceveil.errors import ClipError, missing_extra
 from faceveil.types import Float64Array, Uint8Array
 from faceveil.video.picture import UPRIGHT, Picture, Plane, upright_map
 
@@ -54,9 +54,7 @@ def pyav() -> Any:
     try:
         import av
     except ImportError as error:
-        raise MissingExtraError(
-            'clips need PyAV, which is not installed; expected: pip install "faceveil[video]"'
-        ) from error
+        raise missing_extra("clips", error, "video") from error
     return av
 
 

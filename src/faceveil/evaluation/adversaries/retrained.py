@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from faceveil.errors import OptionError
+from faceveil.errors import OptionError, missing_extra
 from faceveil.evaluation.adversaries.base import Scene, as_rgb
 from faceveil.evaluation.adversaries.inputs import check_own
 from faceveil.types import Float32Array
@@ -71,10 +71,7 @@ def build_classifier(name: str, seed: int, count: int) -> Any:
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import SVC
     except ImportError as error:
-        raise OptionError(
-            "retrained adversary: scikit-learn is not installed; expected the extra: "
-            'pip install "faceveil[report]"'
-        ) from error
+        raise OptionError(str(missing_extra("retrained adversary", error, "report"))) from error
     if name == "svm":
         return make_pipeline(StandardScaler(), SVC(C=1.0, gamma="scale"))
     if name == "forest":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from faceveil.errors import OptionError
+from faceveil.errors import OptionError, missing_extra
 from faceveil.evaluation.adversaries.attacker_networks import PLAIN, Architecture
 from faceveil.evaluation.adversaries.base import Scene
 from faceveil.evaluation.adversaries.inputs import check_own
@@ -53,8 +53,7 @@ class RetrainedCNN:
             import torch
         except ImportError as error:
             raise OptionError(
-                "retrained CNN adversary: torch is not installed; expected the extra: "
-                'pip install "faceveil[train]"'
+                str(missing_extra("retrained CNN adversary", error, "train"))
             ) from error
         own = scene.protect(scene.own, scene.own_male)
         y = torch.from_numpy(scene.own_male.astype(np.float32))

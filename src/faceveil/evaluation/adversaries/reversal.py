@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from faceveil.errors import OptionError
+from faceveil.errors import OptionError, missing_extra
 from faceveil.evaluation.adversaries.base import Scene, by_judges
 from faceveil.evaluation.adversaries.inputs import as_grey, check_own
 from faceveil.evaluation.metrics.quality import psnr
@@ -57,10 +57,7 @@ class Reversal:
         try:
             import torch
         except ImportError as error:
-            raise OptionError(
-                "reversal adversary: torch is not installed; expected the extra: "
-                'pip install "faceveil[train]"'
-            ) from error
+            raise OptionError(str(missing_extra("reversal adversary", error, "train"))) from error
         with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
             torch.manual_seed(scene.seed)
             network = _unet(self.width)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from faceveil.errors import OptionError
+from faceveil.errors import OptionError, missing_extra
 from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.report import charts
 from faceveil.evaluation.report.svg import draw
@@ -64,9 +64,7 @@ def render(report: Report) -> str:
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
-        raise OptionError(
-            'report: jinja2 is not installed; expected the extra: pip install "faceveil[report]"'
-        ) from error
+        raise OptionError(str(missing_extra("report", error, "report"))) from error
     figures = charts.every(report.headline, report.rows, report.curves, report.fmr)
     drawn = {
         section: [(chart.title, draw(chart, number)) for number, chart in group]
