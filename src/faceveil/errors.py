@@ -58,7 +58,9 @@ def missing_extra(what: str, error: ImportError, extra: str) -> MissingExtraErro
         return MissingExtraError(
             f'{what}: {name} is not installed; expected the extra: pip install "faceveil[{extra}]"'
         )
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no reason given"]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [
+        "no reason given"
+    ]
     return MissingExtraError(
         f"{what}: {name} is installed but cannot be loaded ({lines[0]}); expected versions that "
         f'fit each other: pip install -U "faceveil[{extra}]"'

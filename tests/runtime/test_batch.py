@@ -145,7 +145,7 @@ def test_full_disk(photos, tmp_path, monkeypatch):
 
     def second_fails(fd):
         calls.append(fd)
-        if len(calls) == 2:
+        if len(calls) == 3:  # a file, its folder, and the next file
             raise OSError(errno.ENOSPC, "No space left on device")
         real(fd)
 

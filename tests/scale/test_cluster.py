@@ -54,7 +54,7 @@ def test_a_node_is_lost_and_nothing_else(portrait, tmp_path):
 
 
 def test_a_cluster_without_a_token(portrait, tmp_path):
-    """It is joined only where the user says so; and more workers are asked for than it has cores."""
+    """It is joined only where the user says so; more workers are asked for than it has cores."""
     photos = [inputs.photo(portrait, i) for i in range(3)]
     source = inputs.parquet(tmp_path / "in/a.parquet", photos, groups=1)
     (tmp_path / "home").mkdir()

@@ -52,3 +52,5 @@ def run_clips(
 def _tell(result: FileResult) -> None:
     if result.status in ("failed", "no_face"):
         tqdm.write(f"{shown(result.source)}: {result.message}", file=sys.stderr)
+    if result.warning:
+        tqdm.write(f"{shown(result.source)}: {result.warning}", file=sys.stderr)

@@ -143,10 +143,10 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     from faceveil.cli.batches import run_clips, run_photos
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
-    from faceveil.imaging.encode import remove_stale, write_atomic
+    from faceveil.imaging.encode import remove_stale
     from faceveil.runtime.device import usable_cores
     from faceveil.runtime.paths import is_clip, plan_jobs, shown
-    from faceveil.runtime.report import counts, summary, to_json
+    from faceveil.runtime.report import check_report, counts, summary, to_json, write_report
     from faceveil.runtime.room import hand_back_large_blocks
 
     hand_back_large_blocks()
@@ -159,6 +159,8 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         raise OptionError("no INPUT; expected files, folders or glob patterns, or --camera")
     if arguments.engine == "ray":
         return run_scale(arguments, options)
+    if arguments.output == "-":
+        raise OptionError("--output -: photos and clips cannot go to a pipe; expected a folder")
     output = None if arguments.output is None else Path(arguments.output)
     jobs = plan_jobs(arguments.inputs, output, in_place=arguments.in_place)
     if not jobs:
@@ -172,6 +174,9 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     workers = min(arguments.jobs or cores, max(len(photos), 1))
     # One clip at a time, on as many cores as there are jobs for photos.
     threads = arguments.jobs or cores
+    if arguments.report is not None:
+        key = [] if arguments.key is None else [arguments.key]
+        check_report(arguments.report, [*(p for j in jobs for p in (j.source, j.target)), *key])
     remove_stale({job.target.parent for job in jobs})
     start = time.perf_counter()
     results: list[FileResult] = []
@@ -189,11 +194,10 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
         settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
         settings["runs_on"] = device
-        text = to_json(results, settings)
-        write_atomic(text.encode() + b"\n", arguments.report, overwrite=True)
+        write_report(arguments.report, to_json(results, settings))
     if not arguments.quiet:
         print(summary(results, time.perf_counter() - start, device), file=sys.stderr)
-    return 1 if counts(results)["failed"] else 0
+    return 1 if counts(results)["failed"] or any(r.warning for r in results) else 0
 
 
 def _options(arguments: argparse.Namespace) -> BatchOptions:

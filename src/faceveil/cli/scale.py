@@ -39,6 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--image-column", metavar="NAME", help="ray: the images' column in Parquet")
     p.add_argument(
+        "--copy-column",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="ray: copy this column (Parquet) or ending (WebDataset) though it may hold pictures; "
+        "may be repeated",
+    )
+    p.add_argument(
         "--part-size",
         type=int,
         default=256,
@@ -60,8 +68,8 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     from tqdm import tqdm
 
     from faceveil import load_protector
-    from faceveil.imaging.encode import write_atomic
     from faceveil.runtime.device import usable_cores
+    from faceveil.runtime.report import check_report, write_report
     from faceveil.scale.cluster import cluster
     from faceveil.scale.engine import run_parts
     from faceveil.scale.manifest import FOLDER, Manifest
@@ -70,9 +78,21 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     _check(arguments)
     start = time.perf_counter()
     source, output, name = open_pair(arguments.inputs[0], arguments.output)
-    parts = plan(source, output, name, arguments.part_size, arguments.image_column)
+    parts = plan(
+        source,
+        output,
+        name,
+        arguments.part_size,
+        arguments.image_column,
+        tuple(arguments.copy_column),
+    )
     if options.persons == "folder" and parts[0].layout != "folder":
         raise OptionError("--persons folder: for folders of photos; leave it out for shards")
+    if arguments.report is not None:
+        files = [
+            Path(s.path(n)) for s in (source, output) if s.local for p in parts for n in p.names
+        ]
+        check_report(arguments.report, files if arguments.key is None else [*files, arguments.key])
     task = _task(arguments, options, source.location, output.location)
     method = load_protector(
         **task.method, threads=1
@@ -104,7 +124,7 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     if arguments.report is not None:
         report = {"settings": _settings(arguments, task), **totals, "rows": rows}
         text = json.dumps(report, indent=1) + "\n"
-        write_atomic(text.encode(), arguments.report, overwrite=True)
+        write_report(arguments.report, text.rstrip())
     failures = totals["counts"]["failed"]
     if failures:
         where = f"{output.name}/{FOLDER}/failed"
@@ -134,7 +154,9 @@ def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str
 
     # Workers do what this machine would do, or say that they cannot: the bytes are to be the same.
     method = {**method_of(a), "device": Choice(a.device, a.precision).settled}
-    return Task(source, output, options, method, a.image_column, a.face_columns)
+    return Task(
+        source, output, options, method, a.image_column, a.face_columns, tuple(a.copy_column)
+    )
 
 
 def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
@@ -155,6 +177,7 @@ def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
         "part_size": a.part_size,
         "image_column": task.column,
         "face_columns": task.faces,
+        "copy_column": list(task.copied),
     }
     return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
 

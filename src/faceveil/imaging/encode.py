@@ -123,6 +123,7 @@ def placed(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             os.replace(temporary, path)
         else:
             _place_new(temporary, path)
+        _sync_folder(path.parent)
     except FileExistsError as error:
         raise ExistingOutputError(
             "the output is already there; choose --existing overwrite"
@@ -132,6 +133,16 @@ def placed(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the folder's new entry on the disk: no later record may outlive the file it speaks of."""
+    with contextlib.suppress(OSError):  # Windows, and some network disks, cannot
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def remove_stale(folders: Iterable[Path], age: float = 60.0) -> None:

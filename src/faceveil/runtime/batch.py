@@ -13,12 +13,15 @@ from typing import Literal, Protocol
 
 from faceveil.errors import ExistingOutputError, FaceVeilError, NoFaceError
 from faceveil.imaging.decode import MAX_PIXELS, decode_photo, read_photo
-from faceveil.imaging.encode import encode_photo, write_atomic
+from faceveil.imaging.encode import encode_photo, placed
 from faceveil.imaging.photo import Photo
 from faceveil.protectors.photo import PhotoOptions
+from faceveil.runtime.attributes import keep_attributes
 from faceveil.runtime.paths import Job
 from faceveil.runtime.room import room_for
 from faceveil.types import ProtectedFace
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 Status = Literal["protected", "no_face", "skipped", "failed"]
 OnNoFace = Literal["skip", "copy", "fail"]
@@ -86,6 +89,7 @@ class FileResult:
         seconds: time spent on it.
         frames: of a clip; None for a photo.
         spans: of a clip: seconds of each person's first and last sight.
+        warning: what is still to be looked at though the file is done; empty as a rule.
     """
 
     source: Path
@@ -96,6 +100,7 @@ class FileResult:
     seconds: float = 0.0
     frames: int | None = None
     spans: tuple[tuple[float, float], ...] = ()
+    warning: str = ""
 
 
 def protect_files(
@@ -203,8 +208,14 @@ def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> File
         photo = [replace(decode_photo(data, max_pixels=options.max_pixels), spare=True)]
         result, encoded = protect_encoded(job, photo.pop(), protector, options)
         if encoded is not None:
-            write_atomic(encoded, job.target, overwrite=options.replaces)
-        return result
+            with placed(job.target, overwrite=options.replaces) as temporary:
+                with open(
+                    os.open(temporary, _NEW, 0o600 if options.in_place else 0o666), "wb"
+                ) as f:
+                    f.write(encoded)
+                if options.in_place:
+                    keep_attributes(job.target, temporary)
+        return replace(result, warning=job.warning)
 
 
 def protect_encoded(

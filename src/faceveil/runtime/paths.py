@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faceveil.errors import OptionError
@@ -30,11 +31,13 @@ class Job:
         source: the photo.
         target: where the result goes.
         problem: why it cannot be done, known before it is opened; None otherwise.
+        warning: what is still to be looked at once it is done; empty as a rule.
     """
 
     source: Path
     target: Path
     problem: str | None = None
+    warning: str = ""
 
 
 def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = False) -> list[Job]:
@@ -66,9 +69,12 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
         if source in sources:
             continue
         sources[source] = None
-        target = source if output is None else output / relative
+        # In place of a link its target is replaced: a new file in the link's place would leave it.
+        target = Path(os.path.realpath(source)) if output is None else output / relative
         problem = None
         key = os.path.realpath(target)
+        if output is None and key in taken:
+            continue  # the same photo by another name
         if output is not None and _same_file(source, target):
             problem = "the output is the input itself; choose another --output, or --in-place"
         elif key in taken:
@@ -76,13 +82,55 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
         else:
             taken[key] = source
         jobs.append(Job(source, target, problem))
+    if output is None:
+        return _with_twins(jobs)
     inputs_by_path = {os.path.realpath(job.source) for job in jobs}
     return [
         Job(j.source, j.target, "would overwrite another input; choose another --output")
-        if output is not None and j.problem is None and os.path.realpath(j.target) in inputs_by_path
+        if j.problem is None and os.path.realpath(j.target) in inputs_by_path
         else j
         for j in jobs
     ]
+
+
+def _with_twins(jobs: list[Job]) -> list[Job]:
+    """Jobs in place, with a warning where a hard link keeps the original under another name."""
+    names: dict[tuple[int, int], set[str]] = {}
+    for job in jobs:
+        with contextlib.suppress(OSError):
+            found = os.stat(job.target)
+            names.setdefault((found.st_dev, found.st_ino), set()).add(str(job.target))
+    done = []
+    for job in jobs:
+        try:
+            found = os.stat(job.target)
+        except OSError:  # opening it gives the clear line
+            done.append(job)
+            continue
+        identity = (found.st_dev, found.st_ino)
+        left = found.st_nlink - len(names[identity])
+        if left > 0 and not os.path.isdir(job.target):
+            twins = _beside(job.target, identity, names[identity])
+            where = f" ({', '.join(map(shown, twins))})" if twins else ""
+            text = f"{left} other name{'s' if left > 1 else ''} of it{where} kept the original"
+            job = replace(job, warning=f"hard link: {text}; protect or delete it too")
+        done.append(job)
+    return done
+
+
+def _beside(path: Path, identity: tuple[int, int], known: set[str]) -> list[str]:
+    """Other names of a file in its own folder."""
+    try:
+        with os.scandir(path.parent) as entries:
+            return sorted(
+                e.path
+                for e in entries
+                if e.path not in known
+                and (lambda s: (s.st_dev, s.st_ino))(os.stat(e.path, follow_symlinks=False))
+                == identity
+            )
+    except OSError:
+        return []
 
 
 def is_clip(path: Path) -> bool:

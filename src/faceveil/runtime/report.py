@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+from faceveil.errors import OptionError, OutputError
+from faceveil.imaging.encode import write_atomic
 from faceveil.runtime.batch import FileResult, Status
+from faceveil.runtime.paths import shown
 from faceveil.types import ProtectedFace
 
 LABELS: dict[Status, str] = {
@@ -49,6 +55,7 @@ def to_json(results: Sequence[FileResult], settings: dict[str, Any]) -> str:
             "target": str(r.target) if r.status != "failed" else None,
             "status": r.status,
             "message": r.message,
+            "warning": r.warning,
             "seconds": round(r.seconds, 4),
             "faces": [face_to_dict(f) for f in r.faces],
             **_of_clip(r),
@@ -56,6 +63,50 @@ def to_json(results: Sequence[FileResult], settings: dict[str, Any]) -> str:
         for r in results
     ]
     return json.dumps({"settings": settings, "counts": counts(results), "files": files}, indent=1)
+
+
+def check_report(path: Path, protected: Iterable[Path]) -> None:
+    """Refuse a report that would be written over a file of the run, before anything is done.
+
+    Args:
+        path: where the report is to go.
+        protected: inputs, outputs and the key.
+
+    Raises:
+        OptionError: if it is one of them, or a folder.
+    """
+    if path.is_dir():
+        raise OptionError(f"--report {shown(path)}: a folder; expected a file")
+    real = os.path.realpath(path)
+    for other in protected:
+        same = os.path.realpath(other) == real
+        if not same and path.exists():  # a hard link
+            with contextlib.suppress(OSError):
+                same = os.path.samefile(path, other)
+        if same:
+            raise OptionError(
+                f"--report {shown(path)}: is {shown(other)}, which the run reads or writes; choose "
+                "another name"
+            )
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write a report: whole or not at all into a file, directly into a pipe or device.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    data = text.encode() + b"\n"
+    stream = str(path).startswith(("/dev/", "/proc/")) or (path.exists() and not path.is_file())
+    if not stream:
+        write_atomic(data, path, overwrite=True)
+        return
+    try:
+        with path.open("wb", buffering=0) as file:
+            file.write(data)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise OutputError(f"--report {shown(path)}: cannot write it: {why}") from error
 
 
 def _of_clip(result: FileResult) -> dict[str, Any]:

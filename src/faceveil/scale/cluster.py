@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 from faceveil.errors import FaceVeilError, MissingExtraError, OptionError, missing_extra
-from faceveil.scale.token import MODE, TOKEN, last_line, require_token, token_variables, why
+from faceveil.scale.token import MODE, TOKEN, require_token, token_variables, why
 
 STORE_BYTES = 200_000_000
 """Ray's shared memory on this machine: only names of parts and rows of the manifest pass it."""
@@ -107,7 +107,7 @@ def _check_version() -> None:
 
 
 def _see_environment() -> None:
-    """Have Ray read again whether there are tokens: who imported it before us made it look too soon.
+    """Have Ray read again whether there are tokens: it may have been imported before us.
 
     Ray itself does so where it turns tokens on; where it cannot, the start is refused afterwards.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faceveil.errors import OutputError
 from faceveil.runtime.batch import Existing, FileResult
-from faceveil.runtime.paths import CLIP_SUFFIXES, SUFFIXES, Job, is_clip, plan_jobs
+from faceveil.runtime.paths import CLIP_SUFFIXES, SUFFIXES, Job, is_clip, plan_jobs, shown
 from faceveil.scale.parts import Outcome, Part, Protect, failed, part_id
 from faceveil.scale.storage import Store
 
@@ -83,7 +83,15 @@ def _on_disk(source: Store, output: Store) -> list[tuple[str, int, str]]:
     target = Path(output.root if output.local else "/faceveil-output")
     jobs = plan_jobs([source.root], target)
     names = [job.target.relative_to(target).as_posix() for job in jobs]
-    return [(n, source.size(n), _problem(job)) for n, job in zip(names, jobs, strict=True)]
+    return [_look(source, n, job) for n, job in zip(names, jobs, strict=True)]
+
+
+def _look(source: Store, name: str, job: Job) -> tuple[str, int, str]:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # pyarrow cannot name it
+        return shown(name), 0, "its name is not UTF-8; rename it"
+    return name, source.size(name), _problem(job)
 
 
 def _problem(job: Job) -> str:

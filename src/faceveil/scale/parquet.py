@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from faceveil.errors import PhotoError
-from faceveil.scale.columns import image_column
+from faceveil.scale.columns import image_column, unvouched
 from faceveil.scale.faces import FACES, STATUS, face_rows, face_type
 from faceveil.scale.parts import Outcome, Part, Protect, failed, part_id
 from faceveil.scale.storage import Store
@@ -21,7 +21,19 @@ _AHEAD = 8 << 20
 432 MB for one of 400 MB, and 58 MB so."""
 
 
-def plan(source: Store, names: list[str], size: int, column: str | None) -> list[Part]:
+MOST_EXPANDED = 64 << 20
+"""Bytes of a row group's column that any compression may make of little."""
+
+MOST_RATIO = 200
+"""Above that, how much larger than in the file a column may be: photos are packed already."""
+
+_HELD = 256 << 20
+"""Bytes that the rows in memory may come to where all of them are as large as one can be."""
+
+
+def plan(
+    source: Store, names: list[str], size: int, column: str | None, copied: tuple[str, ...] = ()
+) -> list[Part]:
     """Row groups of each file, as few to a part as hold ``size`` rows.
 
     A file of one part keeps its name; of several, they are numbered ``-00000-of-00003``.
@@ -38,9 +50,10 @@ def plan(source: Store, names: list[str], size: int, column: str | None) -> list
         try:
             with source.open(name) as file:
                 opened = pq.ParquetFile(file)
+                _check_bounds(opened.metadata)
                 groups = _groups(opened.metadata, size)
-                image_column(opened.schema_arrow, column, name)
-        except (pa.ArrowException, OSError, PhotoError) as error:
+                image_column(opened.schema_arrow, column, name, copied)
+        except (pa.ArrowException, OSError, PhotoError, UnicodeError) as error:
             why = f"not a readable Parquet file: {' '.join(str(error).split())}"
             identity = part_id("parquet", *facts)
             parts.append(Part(identity, "parquet", (name,), problems=((name, why),), output=name))
@@ -55,11 +68,18 @@ def plan(source: Store, names: list[str], size: int, column: str | None) -> list
 
 
 def run(
-    part: Part, source: Store, output: Store, protect: Protect, column: str | None, faces: bool
+    part: Part,
+    source: Store,
+    output: Store,
+    protect: Protect,
+    column: str | None,
+    faces: bool,
+    copied: tuple[str, ...] = (),
 ) -> Iterator[Outcome]:
     """Protect the rows of a part and write those that are done as one file.
 
-    Rows that failed or show nobody are left out; other columns are copied.
+    Rows that failed or show nobody are left out; other columns are copied, unless what is in them
+    may be a picture: such a row has failed.
 
     Args:
         part: of :func:`plan`.
@@ -68,6 +88,7 @@ def run(
         protect: protects one image.
         column: the column of images; None finds it.
         faces: add what was found and done to each face as columns.
+        copied: columns that the user vouches for.
     """
     import pyarrow.parquet as pq
 
@@ -77,7 +98,7 @@ def run(
         return
     with source.open(name) as opened:
         file = pq.ParquetFile(opened, buffer_size=_AHEAD, pre_buffer=False)
-        column = image_column(file.schema_arrow, column, name)
+        column = image_column(file.schema_arrow, column, name, copied)
         schema = _schema(file.schema_arrow, faces)
         row = sum(file.metadata.row_group(i).num_rows for i in range(part.groups[0]))
         with (
@@ -86,10 +107,11 @@ def run(
         ):
             try:
                 for table in _tables(file, part.groups):
-                    values = table.column(column).to_pylist()
+                    rows = table.to_pylist()
+                    values = [r[column] for r in rows]
                     done = [
-                        protect(f"{name}#{row + i}", partial(_bytes, value))
-                        for i, value in enumerate(values)
+                        _protected(f"{name}#{row + i}", r, column, copied, protect)
+                        for i, r in enumerate(rows)
                     ]
                     row += len(values)
                     kept = [i for i, outcome in enumerate(done) if outcome.data is not None]
@@ -98,6 +120,45 @@ def run(
                     yield from done
             except PhotoError as error:  # what was read before it is kept
                 yield failed(f"{name}#{row}", f"this row and the rest of its part: {error}", "read")
+
+
+def _protected(
+    record: str, row: dict[str, Any], column: str, copied: tuple[str, ...], protect: Protect
+) -> Outcome:
+    """What becomes of a row; nothing of it is written where another column may show the face."""
+    found = unvouched(row, column, copied)
+    if found:
+        why = f"column {found} may hold a picture; leave it out, or --copy-column {found}"
+        return failed(record, why, "read")
+    return protect(record, partial(_bytes, row[column]))
+
+
+def _check_bounds(metadata: Any) -> None:
+    """Refuse a file that expands beyond all measure.
+
+    Raises:
+        PhotoError: naming the column.
+    """
+    for g in range(metadata.num_row_groups):
+        group = metadata.row_group(g)
+        for c in range(group.num_columns):
+            chunk = group.column(c)
+            whole, packed = chunk.total_uncompressed_size, max(chunk.total_compressed_size, 1)
+            if whole > MOST_EXPANDED and whole > MOST_RATIO * packed:
+                raise PhotoError(
+                    f"column {chunk.path_in_schema} expands {packed:,} bytes to {whole:,}; "
+                    f"expected at most {MOST_RATIO} times as many"
+                )
+
+
+def _rows_at_once(metadata: Any, groups: tuple[int, int]) -> int:
+    """Fewer rows where a value may be large: one that many rows share is there for each of them."""
+    sizes = [metadata.row_group(g) for g in range(*groups)]
+    largest = max(
+        (g.column(c).total_uncompressed_size for g in sizes for c in range(g.num_columns)),
+        default=0,
+    )
+    return max(1, min(ROWS, _HELD // max(largest, 1)))
 
 
 def _tables(file: Any, groups: tuple[int, int]) -> Iterator[Any]:
@@ -109,7 +170,8 @@ def _tables(file: Any, groups: tuple[int, int]) -> Iterator[Any]:
     import pyarrow as pa
 
     try:
-        for batch in file.iter_batches(ROWS, row_groups=list(range(*groups)), use_threads=False):
+        count = _rows_at_once(file.metadata, groups)
+        for batch in file.iter_batches(count, row_groups=list(range(*groups)), use_threads=False):
             yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError) as error:
         raise PhotoError(f"damaged: {' '.join(str(error).split())}; get a whole copy") from error

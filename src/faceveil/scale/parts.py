@@ -82,7 +82,7 @@ Protect: TypeAlias = Callable[[str, Callable[[], bytes]], Outcome]
 def part_id(layout: Layout, *facts: object) -> str:
     """The name of a part from what it consists of."""
     text = "\n".join([layout, *map(str, facts)])
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
 def failed(record: str, why: str, stage: Stage) -> Outcome:

@@ -40,7 +40,14 @@ def open_pair(source: str, output: str) -> tuple[Store, Store, str]:
     return found, target, name
 
 
-def plan(source: Store, output: Store, name: str, size: int, column: str | None) -> list[Part]:
+def plan(
+    source: Store,
+    output: Store,
+    name: str,
+    size: int,
+    column: str | None,
+    copied: tuple[str, ...] = (),
+) -> list[Part]:
     """The parts of a job.
 
     A folder that holds Parquet files or tar shards is a data set of those; else it is a folder of
@@ -52,6 +59,7 @@ def plan(source: Store, output: Store, name: str, size: int, column: str | None)
         name: of a single shard; empty for the whole folder.
         size: photos or rows to a part.
         column: of Parquet, the column of images; None finds it.
+        copied: columns of Parquet, endings in a tar, that the user vouches for.
 
     Raises:
         OptionError: if there is nothing to do, or shards of both kinds.
@@ -70,7 +78,7 @@ def plan(source: Store, output: Store, name: str, size: int, column: str | None)
     if not names:
         parts = folder.plan(source, output, size)
     elif kinds == {"parquet"}:
-        parts = parquet.plan(source, names, size, column)
+        parts = parquet.plan(source, names, size, column, copied)
     else:
         parts = webdataset.plan(source, names)
     if not parts:

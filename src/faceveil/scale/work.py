@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from faceveil import __version__
-from faceveil.errors import PhotoError
+from faceveil.errors import FaceVeilError, PhotoError
 from faceveil.imaging.decode import decode_photo
 from faceveil.runtime.batch import (
     BatchOptions,
@@ -21,7 +21,7 @@ from faceveil.runtime.batch import (
     guarded,
     protect_encoded,
 )
-from faceveil.runtime.paths import Job
+from faceveil.runtime.paths import Job, shown
 from faceveil.runtime.report import counts
 from faceveil.scale import folder, parquet, webdataset
 from faceveil.scale.address import shown_address
@@ -42,6 +42,7 @@ class Task:
         method: arguments of :func:`faceveil.load_protector`.
         column: of Parquet, the column of images; None finds it.
         faces: write what was found and done to each face.
+        copied: columns of Parquet, endings in a tar, that are copied though they may hold pictures.
         version: of FaceVeil, where the job began.
     """
 
@@ -51,6 +52,7 @@ class Task:
     method: dict[str, Any]
     column: str | None = None
     faces: bool = False
+    copied: tuple[str, ...] = ()
     version: str = __version__
 
 
@@ -86,7 +88,14 @@ class Bench:
             for outcome in self._outcomes(part, beginning.there, protect):
                 outcomes.append(replace(outcome, data=None))
         except PhotoError as error:  # a shard that is gone since the plan was made
-            outcomes.append(failed(part.names[0], str(error), "read"))
+            outcomes.append(failed(shown(part.names[0]), str(error), "read"))
+        except FaceVeilError:  # nothing can be written, or a wrong call: the job's affair
+            raise
+        except Exception as error:  # what a hostile file makes a library raise is that part's
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            kept = [o for o in outcomes if part.layout == "folder"]  # of a shard nothing is written
+            why = f"unexpected {reason}; nothing of it is written; please report it"
+            outcomes = [*kept, failed(shown(part.names[0]), why, "read")]
         if self.task.faces and part.layout != "parquet":
             write_table(self.output, f"{FOLDER}/faces/{part.id}.parquet", face_table(outcomes))
         row = {
@@ -114,8 +123,10 @@ class Bench:
             why = f"{part.output} is already there, from elsewhere; choose --existing overwrite"
             return iter([failed(part.names[0], why, "write")])
         if part.layout == "parquet":
-            return parquet.run(part, self.source, self.output, protect, task.column, task.faces)
-        return webdataset.run(part, self.source, self.output, protect)
+            return parquet.run(
+                part, self.source, self.output, protect, task.column, task.faces, task.copied
+            )
+        return webdataset.run(part, self.source, self.output, protect, task.copied)
 
     def _protect(self, part: Part, beginning: Beginning, sizes: dict[str, int]) -> Protect:
         def protect(record: str, read: Callable[[], bytes]) -> Outcome:

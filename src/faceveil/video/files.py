@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from faceveil.imaging.encode import placed
 from faceveil.protectors.targets import strength_of
+from faceveil.runtime.attributes import keep_attributes
 from faceveil.runtime.batch import (
     BatchOptions,
     FileResult,
@@ -66,10 +67,14 @@ def _protect(
             if options.on_no_face == "copy":
                 with placed(job.target, overwrite=options.replaces) as temporary:
                     copy_clip(clip, temporary, write)
+                    if options.in_place:
+                        keep_attributes(job.target, temporary)
             return result
         with placed(job.target, overwrite=options.replaces) as temporary:
             strength = strength_of(protector.crop_protector, options.photo.strength)
             done = protect_clip(clip, plan, strength, temporary, write, progress, workers)
+            if options.in_place:
+                keep_attributes(job.target, temporary)
     return FileResult(
         job.source,
         job.target,
@@ -77,4 +82,5 @@ def _protect(
         faces=done.faces,
         frames=done.frames,
         spans=done.spans,
+        warning=job.warning,
     )
