@@ -3,10 +3,11 @@
 PYTHON ?= python3
 DEMO := .venv-demo
 DEV := .venv
+FLOORS := .venv-floors
 RELEASE := .venv-release
 PEER := .venv-deface
 
-.PHONY: demo test lint docs release bench clean
+.PHONY: demo test floors lint docs release bench clean
 
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/faceveil demo
@@ -18,6 +19,19 @@ lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy --strict src
+
+# The oldest versions that pyproject.toml allows: they must run, too.
+floors: $(FLOORS)/.installed
+	$(FLOORS)/bin/python -m pytest tests/runtime/test_batch.py tests/runtime/test_report.py \
+	  tests/cli/test_main.py tests/web/test_endpoints.py tests/scale/test_work.py \
+	  tests/scale/test_travelling.py
+
+$(FLOORS)/.installed: pyproject.toml release/floors.py build_hook.py
+	$(PYTHON) -m venv $(FLOORS)
+	$(PYTHON) release/floors.py web scale report > $(FLOORS)/floors.txt
+	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c $(FLOORS)/floors.txt -e ".[web,scale,report]" pytest pytest-timeout httpx
+	touch $@
 
 # Side by side with peers, on an idle machine, in about half an hour; needs ../shared and torch.
 # JSON goes into benchmarks/results, the tables of benchmarks/README.md are drawn from it.
@@ -66,4 +80,4 @@ $(RELEASE)/.installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(DEMO) $(DEV) $(RELEASE) $(PEER) build dist site demo-output
+	rm -rf $(DEMO) $(DEV) $(FLOORS) $(RELEASE) $(PEER) build dist site demo-output

@@ -13,6 +13,7 @@ from faceveil.runtime.device import (
     name_of,
     on_device,
     providers_for,
+    quota_cores,
     usable_cores,
 )
 from faceveil.runtime.session import WEIGHTS, read_card, session
@@ -144,3 +145,34 @@ def test_cores_are_those_that_the_process_may_use():
     finally:
         os.sched_setaffinity(0, before)
     assert usable_cores() == len(before)
+
+
+@pytest.mark.parametrize(
+    ("lines", "files", "cores"),
+    [
+        ("0::/a/b\n", {"a/b/cpu.max": "150000 100000"}, 2),
+        ("0::/a/b\n", {"a/cpu.max": "50000 100000", "a/b/cpu.max": "max 100000"}, 1),
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000"}, None),
+        ("0::/\n", {"cpu.max": "300000 100000"}, 3),
+        (
+            "5:memory:/x\n4:cpu,cpuacct:/c\n",
+            {"cpu/c/cpu.cfs_quota_us": "200000", "cpu/c/cpu.cfs_period_us": "100000"},
+            2,
+        ),
+        ("4:cpu:/c\n", {"cpu/c/cpu.cfs_quota_us": "-1", "cpu/c/cpu.cfs_period_us": "1000"}, None),
+        ("", {}, None),
+        ("nonsense\n", {}, None),
+    ],
+)
+def test_a_containers_quota(tmp_path, lines, files, cores):
+    known = {"proc/self/cgroup": lines, **{f"sys/fs/cgroup/{k}": v for k, v in files.items()}}
+    for name, text in known.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert quota_cores(tmp_path) == cores
+
+
+def test_the_quota_counts(monkeypatch):
+    monkeypatch.setattr("faceveil.runtime.device.quota_cores", lambda: 1)
+    assert usable_cores() == 1

@@ -51,11 +51,38 @@ def test_own_names(client, host):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.5", "", "localhost@evil:80", "0"]
+    "host",
+    [
+        "[::1]evil.com",
+        "[::1]:80.evil.com",
+        "[::1].evil",
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "192.168.1.5",
+        "",
+        "localhost@evil:80",
+        "0",
+    ],
 )
 def test_foreign_names_are_refused(client, host):
     for path in ("/", "/api/v1/models"):
         assert code(client.get(path, headers={"Host": host})) == (403, "host")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/protect/", "/api/v1/models/", "/docs/"])
+def test_no_redirect_to_plain_http(client, photo, path):
+    for answer in (
+        client.get(path, follow_redirects=False),
+        client.post(path, files={"photo": ("x", photo)}, follow_redirects=False),
+    ):
+        assert code(answer) == (404, "not_found")
+        assert "location" not in answer.headers
+
+
+def test_a_proxys_name_needs_a_token():
+    with pytest.raises(OptionError, match="allow-host"):
+        Settings(allowed_hosts=("photos.example.org",))
+    assert Settings(allowed_hosts=("photos.example.org",), token=TOKEN)
 
 
 def test_host_beyond_loopback():

@@ -99,6 +99,13 @@ def add_parser(commands: Any) -> None:
         "metadata, or count it as failed",
     )
     p.add_argument(
+        "--on-unknown",
+        choices=("fail", "skip"),
+        default="fail",
+        help="pictures and clips in a folder that cannot be read (a GIF, a linked folder): say "
+        "which and end with exit code 1 (default), or pass over them",
+    )
+    p.add_argument(
         "--existing",
         choices=("skip", "overwrite", "error"),
         default="skip",
@@ -146,7 +153,14 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     from faceveil.imaging.encode import remove_stale
     from faceveil.runtime.device import usable_cores
     from faceveil.runtime.paths import is_clip, plan_jobs, shown
-    from faceveil.runtime.report import check_report, counts, summary, to_json, write_report
+    from faceveil.runtime.report import (
+        check_report,
+        counts,
+        left_out,
+        summary,
+        to_json,
+        write_report,
+    )
     from faceveil.runtime.room import hand_back_large_blocks
 
     hand_back_large_blocks()
@@ -163,10 +177,13 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         raise OptionError("--output -: photos and clips cannot go to a pipe; expected a folder")
     output = None if arguments.output is None else Path(arguments.output)
     jobs = plan_jobs(arguments.inputs, output, in_place=arguments.in_place)
+    left = [job for job in jobs if job.unknown]
+    jobs = [job for job in jobs if not job.unknown]
     if not jobs:
+        also = left_out(left)
         raise OptionError(
             f"{shown(' '.join(arguments.inputs))}: no photos there; expected JPEG, PNG, WebP, BMP "
-            "or TIFF files, or clips"
+            f"or TIFF files, or clips{'; ' if also else ''}{also}"
         )
     clips = [job for job in jobs if is_clip(job.source)]
     photos = [job for job in jobs if not is_clip(job.source)]
@@ -194,9 +211,12 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
         settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
         settings["runs_on"] = device
-        write_report(arguments.report, to_json(results, settings))
+        write_report(arguments.report, to_json(results, settings, left))
     if not arguments.quiet:
         print(summary(results, time.perf_counter() - start, device), file=sys.stderr)
+    if left and arguments.on_unknown == "fail":
+        print(f"{left_out(left)}; if that is right, --on-unknown skip", file=sys.stderr)
+        return 1
     return 1 if counts(results)["failed"] or any(r.warning for r in results) else 0
 
 

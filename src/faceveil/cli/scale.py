@@ -89,9 +89,9 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     if options.persons == "folder" and parts[0].layout != "folder":
         raise OptionError("--persons folder: for folders of photos; leave it out for shards")
     if arguments.report is not None:
-        files = [
-            Path(s.path(n)) for s in (source, output) if s.local for p in parts for n in p.names
-        ]
+        stores = [store for store in (source, output) if store.local]
+        names = {n for part in parts for n in (*part.names, *part.outputs)}
+        files = [Path(store.path(name)) for store in stores for name in names]
         check_report(arguments.report, files if arguments.key is None else [*files, arguments.key])
     task = _task(arguments, options, source.location, output.location)
     method = load_protector(

@@ -136,7 +136,7 @@ def placed(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the folder's new entry on the disk: no later record may outlive the file it speaks of."""
+    """Have the folder's new entry on the disk: no later record may outlive the file."""
     with contextlib.suppress(OSError):  # Windows, and some network disks, cannot
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal, get_args
 
 import onnxruntime as ort
@@ -27,11 +29,46 @@ _NAMES = {CPU: "CPU", _GPU[0]: "CUDA", _GPU[1]: "TensorRT"}
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on: fewer than the machine's under ``taskset``."""
+    """Cores that this process may use: fewer under ``taskset``, or by a container's quota."""
     try:
-        return len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:  # only Linux tells
         return os.cpu_count() or 1
+    return min(cores, quota_cores() or cores)
+
+
+def quota_cores(root: Path = Path("/")) -> int | None:
+    """Cores that control groups let this process use, rounded up; None where they set no quota.
+
+    Args:
+        root: where ``proc`` and ``sys`` are (for tests).
+    """
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    quotas: list[float] = []
+    for line in lines:  # 0::/path in version 2, 4:cpu,cpuacct:/path in version 1
+        _, kinds, place = (*line.split(":", 2), "", "")[:3]
+        if kinds and "cpu" not in kinds.split(","):
+            continue
+        base = root / "sys/fs/cgroup" / ("cpu" if kinds else "")
+        folder = base / place.lstrip("/")
+        for here in (folder, *folder.parents):  # any group above may set one
+            if here == base.parent:
+                break
+            quotas += _quota(here)
+    return max(1, math.ceil(min(quotas))) if quotas else None
+
+
+def _quota(folder: Path) -> list[float]:
+    """Cores of one group, of either version; none where it sets no quota."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        with suppress(OSError, ValueError):
+            quota, period = " ".join((folder / n).read_text() for n in names).split()
+            if float(quota) > 0 and float(period) > 0:
+                return [float(quota) / float(period)]
+    return []
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from typing import Any
 from faceveil.errors import OptionError, OutputError
 from faceveil.imaging.encode import write_atomic
 from faceveil.runtime.batch import FileResult, Status
-from faceveil.runtime.paths import shown
+from faceveil.runtime.paths import Job, shown
 from faceveil.types import ProtectedFace
 
 LABELS: dict[Status, str] = {
@@ -30,6 +30,18 @@ def counts(results: Sequence[FileResult]) -> dict[Status, int]:
     return {status: found[status] for status in LABELS}
 
 
+def left_out(jobs: Iterable[Job]) -> str:
+    """``3 files not looked at: 2 .heic, 1 linked folder``; empty where there are none."""
+    kinds = Counter(job.unknown for job in jobs if job.unknown)
+    if not kinds:
+        return ""
+    total = sum(kinds.values())
+    named = ", ".join(
+        f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda k: (-k[1], k[0]))
+    )
+    return f"{total} file{'s' if total > 1 else ''} not looked at: {named}"
+
+
 def summary(results: Sequence[FileResult], seconds: float, device: str | None = None) -> str:
     """One line for the end of a run.
 
@@ -41,14 +53,17 @@ def summary(results: Sequence[FileResult], seconds: float, device: str | None = 
     parts = ", ".join(f"{n} {LABELS[s]}" for s, n in counts(results).items())
     faces = sum(len(r.faces) for r in results)
     clips = sum(r.frames is not None for r in results)
-    kinds = [f"{len(results) - clips} photos"] if clips < len(results) or not clips else []
+    photos = len(results) - clips
+    kinds = [f"{photos} photo{'' if photos == 1 else 's'}"] if photos or not clips else []
     kinds += [f"{clips} clip{'s' if clips > 1 else ''}"] if clips else []
     where = f" on {device}" if device else ""
     return f"{', '.join(kinds)}: {parts}; {faces} faces; {seconds:.1f} s{where}"
 
 
-def to_json(results: Sequence[FileResult], settings: dict[str, Any]) -> str:
-    """The report of a run: settings, counts, and one entry per file."""
+def to_json(
+    results: Sequence[FileResult], settings: dict[str, Any], left: Sequence[Job] = ()
+) -> str:
+    """The report of a run: settings, counts, one entry per file, and what was not looked at."""
     files = [
         {
             "source": str(r.source),
@@ -62,7 +77,13 @@ def to_json(results: Sequence[FileResult], settings: dict[str, Any]) -> str:
         }
         for r in results
     ]
-    return json.dumps({"settings": settings, "counts": counts(results), "files": files}, indent=1)
+    report = {
+        "settings": settings,
+        "counts": counts(results),
+        "files": files,
+        "not_looked_at": [{"source": str(job.source), "kind": job.unknown} for job in left],
+    }
+    return json.dumps(report, indent=1)
 
 
 def check_report(path: Path, protected: Iterable[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from faceveil.errors import OutputError
 from faceveil.runtime.batch import Existing, FileResult
-from faceveil.runtime.paths import CLIP_SUFFIXES, SUFFIXES, Job, is_clip, plan_jobs, shown
+from faceveil.runtime.paths import CLIP_SUFFIXES, OTHERS, SUFFIXES, Job, is_clip, plan_jobs, shown
 from faceveil.scale.parts import Outcome, Part, Protect, failed, part_id
 from faceveil.scale.storage import Store
 
@@ -82,7 +83,12 @@ def _on_disk(source: Store, output: Store) -> list[tuple[str, int, str]]:
     """Names, bytes and problems as the local engine finds them."""
     target = Path(output.root if output.local else "/faceveil-output")
     jobs = plan_jobs([source.root], target)
-    names = [job.target.relative_to(target).as_posix() for job in jobs]
+    names = [
+        os.path.relpath(job.source, source.root)
+        if job.unknown
+        else job.target.relative_to(target).as_posix()
+        for job in jobs
+    ]
     return [_look(source, n, job) for n, job in zip(names, jobs, strict=True)]
 
 
@@ -95,6 +101,8 @@ def _look(source: Store, name: str, job: Job) -> tuple[str, int, str]:
 
 
 def _problem(job: Job) -> str:
+    if job.unknown:
+        return f"{job.unknown}: not looked at; protect it by other means, or leave it out"
     return job.problem or (_CLIP if is_clip(job.source) else "")
 
 
@@ -110,4 +118,6 @@ def _in_store(source: Store, output: Store) -> list[tuple[str, int, str]]:
             found.append((name, size, ""))
         elif suffix in CLIP_SUFFIXES:
             found.append((name, size, _CLIP))
+        elif suffix in OTHERS:
+            found.append((name, size, f"{suffix}: not looked at; protect it by other means"))
     return found

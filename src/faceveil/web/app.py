@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None) -
         redoc_url=None,
         openapi_url="/openapi.json",
         lifespan=lifespan,
+        redirect_slashes=False,  # behind TLS it would send clients to plain http
         telemetry=NO_TELEMETRY,  # type: ignore[arg-type,unused-ignore]
     )
     app.state.pool, app.state.counts = pool, counts

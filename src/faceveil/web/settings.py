@@ -72,6 +72,11 @@ class Settings:
                 f"host: {self.host} can be reached from other machines; expected a token as well; "
                 "add '--token new', or leave --host out"
             )
+        if self.token is None and self.allowed_hosts:
+            raise OptionError(
+                f"allow-host: {self.allowed_hosts[0]} says that others reach this server through a "
+                "proxy; expected a token as well; add '--token new'"
+            )
 
     def knows_host(self, host: str) -> bool:
         """Whether a Host header names this server.
@@ -92,7 +97,9 @@ def host_name(host: str) -> str:
     """The name in a Host header, lower case, without port and brackets."""
     host = host.strip().lower()
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        name, _, rest = host[1:].partition("]")
+        whole = not rest or (rest[0] == ":" and rest[1:].isdecimal())
+        return name if whole else host
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdecimal() else host
 
