@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from faceveil.imaging.decode import load_photo
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import as_rgb
-from faceveil.protectors.estimator import GenderEstimator
-from faceveil.protectors.protector import Protector
-from faceveil.protectors.registry import MethodOptions, build_crop_protector, list_protectors
-from faceveil.runtime.device import Device, Precision, on_device
-from faceveil.runtime.session import WEIGHTS
+from faceveil.inference.device import Device, Precision, on_device
+from faceveil.inference.session import WEIGHTS
+from faceveil.protect.estimator import GenderEstimator
+from faceveil.protect.protector import Protector
+from faceveil.systems.specs import MethodOptions, build_crop_protector, list_protectors
 from faceveil.types import Uint8Array
 
 if TYPE_CHECKING:

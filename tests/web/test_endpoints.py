@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceveil.protectors.registry import DEFAULT, build_crop_protector, list_protectors
-from faceveil.protectors.targets import strength_of
+from faceveil.protect.targets import strength_of
+from faceveil.systems.specs import DEFAULT, build_crop_protector, list_protectors
 from faceveil.web.engine import Engine
 from faceveil.web.methods import LINES
 from faceveil.web.settings import Settings
@@ -43,7 +43,7 @@ def test_every_method_has_a_line(client):
 
 def test_detect_counts_from_left_to_right(photo):
     from faceveil.types import Face
-    from tests.protectors.fakes import LANDMARKS, FixedDetector
+    from tests.protect.fakes import LANDMARKS, FixedDetector
 
     right, left = (
         Face((x, 40.0, x + 60, 140.0), LANDMARKS + np.float32(x), s)

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check; returns 0 if every face passed, 1 otherwise."""
     from faceveil import check
     from faceveil.errors import NoFaceError
-    from faceveil.runtime.paths import shown
+    from faceveil.files.paths import shown
 
     result = check(arguments.original, arguments.protected)
     if arguments.json:

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from faceveil.imaging.decode import load_photo
     from faceveil.imaging.encode import encode_photo, write_atomic
     from faceveil.imaging.photo import as_rgb, from_rgb
-    from faceveil.protectors.photo import PhotoOptions
+    from faceveil.protect.photo import PhotoOptions
 
     portrait = Path(str(resources.files("faceveil"))) / "assets" / "astronaut.png"
     if not portrait.is_file():

@@ -14,8 +14,8 @@ from faceveil.cli.scale import add_arguments as add_scale
 from faceveil.errors import OptionError
 
 if TYPE_CHECKING:
-    from faceveil.protectors.protector import Protector
-    from faceveil.runtime.batch import BatchOptions, FileResult
+    from faceveil.files.batch import BatchOptions, FileResult
+    from faceveil.protect.protector import Protector
 
 
 def add_parser(commands: Any) -> None:
@@ -143,11 +143,11 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     from faceveil.cli.batches import run_clips, run_photos
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
+    from faceveil.files.memory import hand_back_large_blocks
+    from faceveil.files.paths import is_clip, plan_jobs, shown
+    from faceveil.files.reports import counts, summary, to_json
     from faceveil.imaging.encode import remove_stale, write_atomic
-    from faceveil.runtime.device import usable_cores
-    from faceveil.runtime.paths import is_clip, plan_jobs, shown
-    from faceveil.runtime.report import counts, summary, to_json
-    from faceveil.runtime.room import hand_back_large_blocks
+    from faceveil.inference.device import usable_cores
 
     hand_back_large_blocks()
     options = _options(arguments)
@@ -197,8 +197,8 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
 
 
 def _options(arguments: argparse.Namespace) -> BatchOptions:
-    from faceveil.protectors.photo import PhotoOptions
-    from faceveil.runtime.batch import BatchOptions
+    from faceveil.files.batch import BatchOptions
+    from faceveil.protect.photo import PhotoOptions
 
     a = arguments
     if a.jobs < 0:

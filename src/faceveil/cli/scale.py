@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from faceveil.errors import OptionError
 
 if TYPE_CHECKING:
-    from faceveil.runtime.batch import BatchOptions
+    from faceveil.files.batch import BatchOptions
     from faceveil.scale.work import Task
 
 
@@ -61,7 +61,7 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
 
     from faceveil import load_protector
     from faceveil.imaging.encode import write_atomic
-    from faceveil.runtime.device import usable_cores
+    from faceveil.inference.device import usable_cores
     from faceveil.scale.cluster import cluster
     from faceveil.scale.engine import run_parts
     from faceveil.scale.manifest import FOLDER, Manifest
@@ -129,7 +129,7 @@ def _check(a: argparse.Namespace) -> None:
 
 def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str) -> Task:
     from faceveil.cli.protect import method_of
-    from faceveil.runtime.device import Choice
+    from faceveil.inference.device import Choice
     from faceveil.scale.work import Task
 
     # Workers do what this machine would do, or say that they cannot: the bytes are to be the same.
@@ -168,7 +168,7 @@ def _totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _summary(totals: dict[str, Any], before: int, seconds: float) -> None:
-    from faceveil.runtime.report import LABELS
+    from faceveil.files.reports import LABELS
 
     counts = totals["counts"]
     parts = ", ".join(f"{counts[status]} {label}" for status, label in LABELS.items())

@@ -19,9 +19,9 @@ import numpy as np
 from faceveil.errors import ModelError, OptionError
 from faceveil.imaging.regions import GRID, regions
 from faceveil.imaging.shrink import halved
-from faceveil.runtime.device import providers, usable_cores
-from faceveil.runtime.onnx_edit import free_image_size
-from faceveil.runtime.session import WEIGHTS, make_session, verified_bytes
+from faceveil.inference.device import providers, usable_cores
+from faceveil.inference.onnx_edit import free_image_size
+from faceveil.inference.session import WEIGHTS, make_session, verified_bytes
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from faceveil.errors import OptionError
-from faceveil.runtime.paths import shown
+from faceveil.files.paths import shown
 
 
 def image_column(schema: Any, column: str | None, name: str) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from faceveil.errors import FaceVeilError, MissingExtraError, OptionError, OutputError, PhotoError
+from faceveil.files.paths import shown
 from faceveil.imaging.encode import placed
-from faceveil.runtime.paths import shown
 from faceveil.scale.address import complete, shown_address
 
 _COPY = 8 << 20

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, TypeAlias, cast
 
 from faceveil.errors import PhotoError
-from faceveil.runtime.paths import SUFFIXES
+from faceveil.files.paths import SUFFIXES
 from faceveil.scale.parts import Outcome, Part, Protect, failed, part_id
 from faceveil.scale.storage import Store
 

@@ -16,13 +16,13 @@ from faceveil.data.attributes import RACES
 from faceveil.data.packs import Pack, load_packs
 from faceveil.data.resample import replicated
 from faceveil.errors import OptionError
-from faceveil.networks.face_resnet import FaceResNet
-from faceveil.networks.gender_cnn import GenderCNN
-from faceveil.networks.gender_cnn_variants import KerasGenderCNN, OfficialGenderCNN
-from faceveil.networks.layout import channels_last
 from faceveil.training import distributed, loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import GenderConfig
+from faceveil.training.networks.face_resnet import FaceResNet
+from faceveil.training.networks.gender_cnn import GenderCNN
+from faceveil.training.networks.gender_cnn_variants import KerasGenderCNN, OfficialGenderCNN
+from faceveil.training.networks.layout import channels_last
 
 
 class _OneLogit(nn.Module):

@@ -16,11 +16,11 @@ from faceveil.imaging.detect import face_numbers
 from faceveil.imaging.geometry import canonical_from_landmarks, transform
 from faceveil.imaging.paste import apply_patches, crop_patch
 from faceveil.imaging.photo import from_rgb
-from faceveil.protectors.base import CropProtector
-from faceveil.protectors.change import change_of
-from faceveil.protectors.obscure import BlackBox
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import asks_for_gender, strength_of
+from faceveil.protect.base import CropProtector
+from faceveil.protect.change import change_of
+from faceveil.protect.photo import PhotoOptions
+from faceveil.protect.targets import asks_for_gender, strength_of
+from faceveil.systems.obscure import BlackBox
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 from faceveil.video.association import iou
 from faceveil.video.blend import REACH, Look, blend

@@ -9,10 +9,10 @@ import numpy as np
 
 from faceveil.imaging.crop import extract_crop, luma
 from faceveil.imaging.geometry import canonical_from_landmarks, transform
-from faceveil.protectors.base import CropProtector
-from faceveil.protectors.estimator import GenderEstimator
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import UNKNOWN, asks_for_gender, numeric_targets
+from faceveil.protect.base import CropProtector
+from faceveil.protect.estimator import GenderEstimator
+from faceveil.protect.photo import PhotoOptions
+from faceveil.protect.targets import UNKNOWN, asks_for_gender, numeric_targets
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 FIRST_FRAMES = 15

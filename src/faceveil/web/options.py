@@ -6,8 +6,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.registry import DEFAULT
+from faceveil.protect.photo import PhotoOptions
+from faceveil.systems.specs import DEFAULT
 from faceveil.types import Target
 from faceveil.web.errors import ApiError
 
