@@ -5,18 +5,22 @@ It is SAN's auxiliary classifier, which training saw, and never a judge.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime as ort
 
-from faceveil.inference.device import name_of
+from faceveil.inference.device import chosen, name_of, on_device
 from faceveil.inference.session import read_card, run_in_batches, session
 from faceveil.types import Float32Array
 
 
 class GenderEstimator:
     """P(male) of grey canonical crops.
+
+    The network is loaded when it is first asked: the default protector never does.
 
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
@@ -26,7 +30,13 @@ class GenderEstimator:
     def __init__(self, weights: Path, threads: int = 0) -> None:
         card = read_card(weights.with_suffix(".json"))
         self.frame = int(card["frame_px"])
-        self._session = session(weights, card["sha256"], threads)
+        self._weights, self._sha256, self._threads = weights, card["sha256"], threads
+        self._choice = chosen()
+
+    @cached_property
+    def _session(self) -> ort.InferenceSession:
+        with on_device(self._choice.device, self._choice.precision):
+            return session(self._weights, self._sha256, self._threads)
 
     @property
     def device(self) -> str:
