@@ -43,10 +43,8 @@ FINE = 0.4
 _TILE, _OVERLAP = 960, 192
 _AGAIN, _SPAN = 80, 2.4  # pixels of a face that is looked at again, and sides of it in the cutting
 _BORDERED, _WITHIN = 320, 176  # pixels of a small look with a border, and of the photo in it
-_SMALL, _LARGE = (
-    36,
-    400,
-)  # pixels of a face outside of which landmarks are off by a tenth of the eyes
+# Pixels of a face outside of which landmarks are off by a tenth of the eye distance.
+_SMALL, _LARGE = 36, 400
 _DARK = 100.0  # luma that one pixel in a hundred exceeds
 
 
