@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-
-pytest.importorskip("sklearn")
-scipy_linalg = pytest.importorskip("scipy.linalg")
-
+import scipy.linalg
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -21,9 +17,9 @@ def spread(seed: int, size: int = 6) -> np.ndarray:
 
 def test_transport_is_the_closed_form_and_moves_one_covariance_onto_the_other() -> None:
     c, s = spread(1), spread(2)
-    root = scipy_linalg.sqrtm(c).real
+    root = scipy.linalg.sqrtm(c).real
     inverse = np.linalg.inv(root)
-    expected = inverse @ scipy_linalg.sqrtm(root @ s @ root).real @ inverse
+    expected = inverse @ scipy.linalg.sqrtm(root @ s @ root).real @ inverse
     a = transport(c, s)
     np.testing.assert_allclose(a, expected, atol=1e-8)
     np.testing.assert_allclose(a @ c @ a, s, atol=1e-8)
@@ -32,12 +28,16 @@ def test_transport_is_the_closed_form_and_moves_one_covariance_onto_the_other() 
 def test_barycentre_satisfies_its_equation_and_lies_between() -> None:
     spreads, share = np.stack([spread(3), spread(4)]), np.array([0.3, 0.7])
     s = barycentre(spreads, share, rounds=200)
-    root = scipy_linalg.sqrtm(s).real
-    mean = sum(w * scipy_linalg.sqrtm(root @ c @ root).real for w, c in zip(share, spreads))
-    np.testing.assert_allclose(mean, s, atol=1e-6)  # Agueh and Carlier: S = sum w (S^1/2 C S^1/2)^1/2
+    root = scipy.linalg.sqrtm(s).real
+    mean = sum(
+        w * scipy.linalg.sqrtm(root @ c @ root).real for w, c in zip(share, spreads, strict=True)
+    )
+    np.testing.assert_allclose(
+        mean, s, atol=1e-6
+    )  # Agueh and Carlier: S = sum w (S^1/2 C S^1/2)^1/2
     # Maps from a barycentre average to the identity.
     np.testing.assert_allclose(
-        sum(w * transport(s, c) for w, c in zip(share, spreads)), np.eye(6), atol=1e-6
+        sum(w * transport(s, c) for w, c in zip(share, spreads, strict=True)), np.eye(6), atol=1e-6
     )
 
 

@@ -1,12 +1,13 @@
 """Gender readers: small strided networks, the guides and the judges that a protector has to face.
 
-Where SAN's classifier (:mod:`faceveil.networks.gender_cnn`) is one shape at one resolution, these are
-made to differ: in what they see of the crop, at which resolution, and in how they are built.
+Where SAN's classifier (:mod:`faceveil.networks.gender_cnn`) is one shape at one resolution, these
+are made to differ: in what they see of the crop, at which resolution, and in how they are built.
 Halving by strides makes each an eighth of that classifier's arithmetic.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -45,7 +46,7 @@ class Reader(nn.Module):
         self.left = (frame - self.seen) // 2
         self.top = max(0, self.left - round(LIFT * frame))
         layers: list[nn.Module] = _layer(channels, widths[0], 5)
-        for before, width in zip(widths[:-1], widths[1:], strict=True):
+        for before, width in itertools.pairwise(widths):
             if body == "separable":
                 layers += [nn.Conv2d(before, before, 5, 2, 2, groups=before, bias=False)]
                 layers += [nn.BatchNorm2d(before), *_layer(before, width, 1, stride=1)]
@@ -58,7 +59,10 @@ class Reader(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits of P(male): (N, C, frame, frame) in [0, 1] -> (N,)."""
-        rows, columns = slice(self.top, self.top + self.seen), slice(self.left, self.left + self.seen)
+        rows, columns = (
+            slice(self.top, self.top + self.seen),
+            slice(self.left, self.left + self.seen),
+        )
         x = self.layers(2 * image[:, :, rows, columns] - 1).mean(dim=(2, 3))
         logit: Tensor = self.output(F.dropout(x, self.dropout, self.training))
         return logit[:, 0]
