@@ -93,7 +93,7 @@ def test_strength_and_target_are_heard(client, photo):
 def test_metadata_goes_unless_kept(client):
     buffer = io.BytesIO()
     exif = Image.Exif()
-    exif[0x010E] = "at home"
+    exif[0x010F] = "at home"
     Image.new("RGB", (160, 160), (90, 90, 90)).save(buffer, "JPEG", exif=exif)
     plain = post(client, "protect", {"photo": buffer.getvalue()})
     kept = post(client, "protect", {"photo": buffer.getvalue()}, keep_metadata="true")

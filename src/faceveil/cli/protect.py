@@ -107,7 +107,8 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--keep-metadata",
         action="store_true",
-        help="keep EXIF, colour profile and XMP, titles and places of clips (stripped by default)",
+        help="keep camera, time and place of EXIF and XMP, titles and places of clips "
+        "(stripped by default; the colour profile always stays)",
     )
     p.add_argument(
         "--max-pixels",

@@ -45,7 +45,7 @@ class BatchOptions:
         existing: what happens where the output is already there.
         on_no_face: what happens to a photo without a face: no output, a copy (metadata stripped
             all the same), or a failure.
-        keep_metadata: keep EXIF, ICC profile and XMP.
+        keep_metadata: keep EXIF and XMP, where they may be kept.
         max_pixels: larger photos are refused.
         in_place: outputs are the inputs, so they are replaced whatever ``existing`` says.
         persons: whose photos they are, for random targets: each ``photo`` on its own, each
@@ -86,6 +86,7 @@ class FileResult:
         seconds: time spent on it.
         frames: of a clip; None for a photo.
         spans: of a clip: seconds of each person's first and last sight.
+        withheld: metadata that went although ``keep_metadata`` was asked for.
     """
 
     source: Path
@@ -96,6 +97,7 @@ class FileResult:
     seconds: float = 0.0
     frames: int | None = None
     spans: tuple[tuple[float, float], ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 def protect_files(
@@ -224,5 +226,7 @@ def protect_encoded(
         result = without_face(job, options)
         if options.on_no_face == "skip":
             return result, None
+    if options.keep_metadata:
+        result = replace(result, withheld=photo.withheld)
     del photo  # large ones need the memory for the encoder
     return result, encode_photo(done, keep_metadata=options.keep_metadata)

@@ -38,7 +38,12 @@ def summary(results: Sequence[FileResult], seconds: float, device: str | None = 
     kinds = [f"{len(results) - clips} photos"] if clips < len(results) or not clips else []
     kinds += [f"{clips} clip{'s' if clips > 1 else ''}"] if clips else []
     where = f" on {device}" if device else ""
-    return f"{', '.join(kinds)}: {parts}; {faces} faces; {seconds:.1f} s{where}"
+    return f"{', '.join(kinds)}: {parts}; {faces} faces; {seconds:.1f} s{where}{_told(results)}"
+
+
+def _told(results: Sequence[FileResult]) -> str:
+    withheld = sum(bool(r.withheld) for r in results)
+    return f"; {withheld} without metadata that may show or name a face" if withheld else ""
 
 
 def to_json(results: Sequence[FileResult], settings: dict[str, Any]) -> str:
@@ -51,6 +56,7 @@ def to_json(results: Sequence[FileResult], settings: dict[str, Any]) -> str:
             "message": r.message,
             "seconds": round(r.seconds, 4),
             "faces": [face_to_dict(f) for f in r.faces],
+            **({"withheld": list(r.withheld)} if r.withheld else {}),
             **_of_clip(r),
         }
         for r in results

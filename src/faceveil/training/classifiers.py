@@ -14,7 +14,9 @@ class GenderConfig:
     kind: Literal["gender"] = "gender"
     data: tuple[str, ...] = ()
     validation: str = "celeba128-val.parquet"
-    network: Literal["paper", "official", "keras", "resnet"] = "paper"
+    network: Literal["paper", "official", "keras", "resnet", "plain", "residual", "separable"] = (
+        "paper"  # the last three are networks/reader.py's
+    )
     norm: bool = True  # batch normalisation; ours, none of the three has it
     widths: tuple[int, ...] = (32, 64, 128, 128, 256, 256)  # SAN Fig. 4 ends in 256; rest ours
     frame: int = 128  # pixels; the paper's is 224, see design: a third of the arithmetic
@@ -26,6 +28,10 @@ class GenderConfig:
     shift: float = 0.06  # shift of the random views, of the side; ours
     blur: float = 0.3  # ours
     tone: float = 0.3  # ours
+    zoom: float = 1.0  # how tightly a reader looks; 1 sees the whole crop; ours
+    tint: float = 0.0  # each channel's gain, plus or minus this, of colour views; ours
+    adversarial: float = 0.0  # share of each batch attacked by one signed-gradient step; ours
+    epsilon: tuple[float, ...] = (2 / 255, 8 / 255)  # its size, drawn for each face; ours
     label_smoothing: float = 0.02  # ours: keeps the logits of the auxiliary network moderate
     batch: int = 64
     steps: int = 1500

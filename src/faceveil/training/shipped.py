@@ -186,7 +186,8 @@ def ship_gender(config: GenderConfig, run: Path, target: Path, _: Path) -> Card:
     checkpoint.load(run / "checkpoint.safetensors", {"network": network})
     channels = 1 if config.grey else 3
     example = {"image": torch.rand(2, channels, config.frame, config.frame)}
-    export_onnx(GenderProbability(network), example, "p_male", target)
+    reader = config.network in ("plain", "residual", "separable")
+    export_onnx(GenderProbability(network), example, "p_male", target, half=reader)
     return {
         "kind": "gender",
         "title": "Gender classifier, P(male)",

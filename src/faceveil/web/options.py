@@ -51,7 +51,9 @@ class ProtectFields(BaseModel):
     )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="decides random choices")
     aligned: bool = Field(default=False, description="the photo is a square canonical face crop")
-    keep_metadata: bool = Field(default=False, description="keep EXIF, colour profile and XMP")
+    keep_metadata: bool = Field(
+        default=False, description="keep EXIF and XMP of camera, time, place"
+    )
     check: bool = Field(default=False, description="answer json or zip: also say if it worked")
     answer: Literal["image", "json", "zip"] = Field(
         default="image", description="the picture, JSON with picture and faces, or a zip of many"
