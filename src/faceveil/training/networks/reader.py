@@ -1,8 +1,8 @@
 """Gender readers: small strided networks, the guides and the judges that a protector has to face.
 
-Where SAN's classifier (:mod:`faceveil.training.networks.gender_cnn`) is one shape at one resolution, these
-are made to differ: in what they see of the crop, at which resolution, and in how they are built.
-Halving by strides makes each an eighth of that classifier's arithmetic.
+Where SAN's classifier (:mod:`faceveil.training.networks.gender_cnn`) is one shape at one
+resolution, these are made to differ: in what they see of the crop, at which resolution, and in how
+they are built. Halving by strides makes each an eighth of that classifier's arithmetic.
 """
 
 from __future__ import annotations
