@@ -78,6 +78,7 @@ def check(
     protected: Uint8Array | str | Path,
     *,
     detector: Detector | None = None,
+    key: bytes | None = None,
 ) -> PhotoCheck:
     """Did it work? Compare a photo and its protected copy with the judges of the package.
 
@@ -85,6 +86,8 @@ def check(
         original: (H, W, 3) RGB uint8 array, or the path of a file.
         protected: the same photo after protection, of the same size.
         detector: finds faces in the original; CenterFace where None.
+        key: what drew random targets; this machine's own where None, if it has one. A changed face
+            that reads as drawn has passed.
 
     Raises:
         PhotoError: if a photo cannot be read.
@@ -96,4 +99,4 @@ def check(
         p if not isinstance(p, str | Path) else as_rgb(load_photo(Path(p)))
         for p in (original, protected)
     )
-    return check_photos(before, after, detector or CenterFace())
+    return check_photos(before, after, detector or CenterFace(), key=key)

@@ -230,7 +230,13 @@ def test_a_key_decides_and_folders_are_people(photos, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "No such file"), (b"", "is empty"), (b"short", "got 5 bytes")]
+    ("content", "message"),
+    [
+        (None, "No such file"),
+        (b"", "is empty"),
+        (b"short", "got a text of 5 characters"),
+        (bytes(32), "1 of them different"),
+    ],
 )
 def test_bad_keys(photos, tmp_path, capsys, content, message):
     if content is not None:

@@ -61,7 +61,9 @@ def test_known_answer():
 
 
 def test_short_keys_and_keys_without_use_are_refused():
-    with pytest.raises(OptionError, match="got 15 bytes; expected at least 16"):
+    with pytest.raises(
+        OptionError, match="got 15 bytes, 15 of them different; expected at least 16"
+    ):
         Draw(key=KEY[:15])
     with pytest.raises(OptionError, match="got 3 bytes"):
         PhotoOptions(target="random", key=b"abc")

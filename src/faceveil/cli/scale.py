@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,7 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     from faceveil import load_protector
     from faceveil.imaging.encode import write_atomic
     from faceveil.inference.device import usable_cores
+    from faceveil.protect.keys import own_key
     from faceveil.scale.cluster import cluster
     from faceveil.scale.engine import run_parts
     from faceveil.scale.manifest import FOLDER, Manifest
@@ -77,7 +78,14 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     method = load_protector(
         **task.method, threads=1
     )  # what is wrong is told before a cluster starts
-    options.photo.wish(method.crop_protector)
+    photo = options.photo
+    if photo.wish(method.crop_protector) == "random" and not photo.key and photo.seed is None:
+        # Workers elsewhere have keys of their own; all photos of a job hang on this machine's.
+        key = own_key()
+        options = replace(options, photo=replace(photo, own=key.secret))
+        task = replace(task, options=options)
+        if key.told and not arguments.quiet:
+            print(key.told, file=sys.stderr)
     manifest = Manifest(output)
     if arguments.existing == "overwrite":
         manifest.clear()
@@ -138,12 +146,13 @@ def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str
 
 
 def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
-    """All that decides the results; of a key only a digest, which tells keys apart."""
+    """All that decides the results; of a key only a slow digest, which tells keys apart."""
     from faceveil import __version__
+    from faceveil.protect.keys import stretched
     from faceveil.scale.address import shown_address
 
     options, photo = task.options, task.options.photo
-    key = hashlib.blake2b(photo.key, digest_size=8, person=b"faceveil-job")
+    secret = photo.key or photo.own
     values: dict[str, Any] = {
         "faceveil": __version__,
         "input": shown_address(task.source),
@@ -151,7 +160,7 @@ def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
         **{k: getattr(photo, k) for k in ("faces", "gender", "target", "strength", "aligned")},
         **{k: getattr(options, k) for k in ("on_no_face", "keep_metadata", "max_pixels")},
         "persons": options.persons,
-        "key": key.hexdigest() if photo.key else None,
+        "key": stretched(secret, b"job", 8).hex() if secret else None,
         "part_size": a.part_size,
         "image_column": task.column,
         "face_columns": task.faces,

@@ -54,20 +54,22 @@ class PhotoOptions:
         target: what they should read as; where None, random if there is a key or a person, else
             what the method does on its own.
         strength: 0 leaves the photo as it is, 1 is the full change; None for the method's own.
-        seed: decides ``target="random"``.
+        seed: decides ``target="random"`` where there is no key; None for this machine's own key.
         aligned: the photo is a square canonical crop already: nothing is detected.
         key: a secret in place of the seed; see :class:`faceveil.protect.targets.Draw`.
         person: who is shown: the same random target in all photos of one person.
+        own: this machine's key, where targets are drawn on another one.
     """
 
     faces: str = "all"
     gender: Gender | None = None
     target: Target | None = None
     strength: float | None = None
-    seed: int = 0
+    seed: int | None = None
     aligned: bool = False
     key: bytes = b""
     person: str = ""
+    own: bytes = b""
 
     def wish(self, protector: CropProtector) -> Target:
         """What faces are to read as.
@@ -81,14 +83,14 @@ class PhotoOptions:
     @property
     def draw(self) -> Draw:
         """What decides random targets."""
-        return Draw(self.seed, self.key, self.person)
+        return Draw(self.seed, self.key or self.own, self.person)
 
     def __post_init__(self) -> None:
         checked_strength(self.strength)
         if (self.key or self.person) and self.target not in (None, "random"):
             got = "key" if self.key else "person"
             raise OptionError(f"{got}: it decides random targets; add target random")
-        self.draw  # noqa: B018  # raises where the key is too short
+        self.draw  # noqa: B018  # raises where the key is none
         if self.gender not in (None, "female", "male"):
             raise OptionError(f"gender: got {self.gender!r}; expected female, male, or None")
 

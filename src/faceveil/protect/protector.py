@@ -76,7 +76,7 @@ class Protector:
         gender: Gender | None = None,
         target: Target | None = None,
         strength: float | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         aligned: bool = False,
         key: bytes = b"",
         person: str = "",
@@ -89,10 +89,10 @@ class Protector:
                 caller's own faces (box and five landmarks each).
             gender: of all chosen faces; None to estimate each, where anything depends on it.
             target: what they should read as; where None, random if there is a key or a person, else
-                what the method does on its own (``opposite``, but ``neutral`` for the default).
+                what the method does on its own (``opposite``, but ``random`` for the default).
             strength: 0 leaves the photo as it is, 1 is the full change; None for 0.8, or 1 where
                 the method stands in for the face (a blur).
-            seed: decides ``target="random"``.
+            seed: decides ``target="random"``; where None, this machine's own key does.
             aligned: the photo is a square canonical crop: nothing is detected.
             key: a secret of at least 16 bytes in place of the seed: nobody without it can tell
                 which random target a face got.
@@ -131,7 +131,7 @@ class Protector:
         *,
         target: Target | None = None,
         strength: float | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         key: bytes = b"",
     ) -> Uint8Array:
         """Protect canonical crops.
@@ -142,7 +142,7 @@ class Protector:
             target: what they should read as; where None, random if there is a key, else what the
                 method does on its own.
             strength: 0 leaves the crops as they are, 1 is the full change; None as in photos.
-            seed: decides ``target="random"``.
+            seed: decides ``target="random"``; where None, this machine's own key does.
             key: a secret of at least 16 bytes in its place.
 
         Returns:

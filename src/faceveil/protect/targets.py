@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from faceveil.errors import OptionError
+from faceveil.protect.keys import check_secret, own_key
 from faceveil.types import Float32Array, Gender, Target, Uint8Array
 
 DEFAULT_STRENGTH = 0.8
@@ -27,10 +28,6 @@ UNKNOWN = 0.5
 TARGETS: tuple[Target, ...] = ("opposite", "neutral", "random", "same")
 
 
-LEAST_KEY = 16
-"""Bytes of a secret key: fewer could be tried out."""
-
-
 @dataclass(frozen=True, slots=True)
 class Draw:
     """What decides a random target.
@@ -40,31 +37,33 @@ class Draw:
     contradict each other.
 
     Attributes:
-        seed: where there is no key.
-        key: a secret of at least 16 bytes, or none.
+        seed: in place of a key, for who wants to repeat draws anywhere and needs no secret.
+        key: a secret of at least 16 bytes. Without one and without a seed, this machine's own; see
+            :func:`faceveil.protect.keys.own_key`.
         person: who is shown, or nothing: then the crop's own pixels decide, so that the answer for
             a face does not depend on what else is protected, in which order, by how many workers.
 
     Raises:
-        OptionError: if the key is shorter.
+        OptionError: if the key could be tried out, or a person's target would hang on a seed that
+            anybody can try.
     """
 
-    seed: int = 0
+    seed: int | None = None
     key: bytes = b""
     person: str = ""
 
     def __post_init__(self) -> None:
-        if 0 < len(self.key) < LEAST_KEY:
-            raise OptionError(
-                f"key: got {len(self.key)} bytes; expected at least {LEAST_KEY} random ones, such "
-                "as 'head -c 32 /dev/urandom' gives"
-            )
+        if self.key:
+            check_secret(self.key)
+        elif self.person and self.seed is not None:
+            raise OptionError("persons: anybody can compute their targets from a seed; give a key")
 
     def male(self, crop: Uint8Array) -> float:
         """The target of a face: 0 female or 1 male, each as likely as the other."""
         of = b"person\0" + self.person.encode() if self.person else np.ascontiguousarray(crop)
-        if self.key:
-            return float(hmac.digest(self.key, bytes(of), "sha256")[0] & 1)
+        if self.key or self.seed is None:
+            secret = self.key or own_key().secret
+            return float(hmac.digest(secret, bytes(of), "sha256")[0] & 1)
         digest = hashlib.sha256(str(self.seed).encode() + b"\0" + bytes(of)).digest()
         return float(digest[0] & 1)
 

@@ -103,7 +103,7 @@ def decide(
         points: (N, 5, 2) landmarks in pixels of the crops.
         protector: the method.
         estimator: reads the gender where the options do not state it.
-        options: gender, target and seed. A random target is drawn from the seed and the first crop.
+        options: gender, target and seed. A random target is drawn from the key and the first crop.
     """
     grey = luma(crops)
     wanted = options.wish(protector)

@@ -86,7 +86,7 @@ class Engine:
     def protector(self, fields: ProtectFields) -> Protector:
         """The protector that the fields ask for."""
         hide = None if fields.hide is None else tuple(fields.hide.split(","))
-        seed = fields.seed if fields.combine == "gibbs" else 0
+        seed = (fields.seed or 0) if fields.combine == "gibbs" else 0
         key = (fields.method, fields.stages, fields.combine, hide, seed)
         detector = self.detector
         with self._lock:

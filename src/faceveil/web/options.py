@@ -49,7 +49,12 @@ class ProtectFields(BaseModel):
     combine: Literal["avg", "gibbs"] | None = Field(
         default=None, description="ensemble: average the outputs, or draw one of them"
     )
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="decides random choices")
+    seed: int | None = Field(
+        default=None,
+        ge=0,
+        le=2**32 - 1,
+        description="decides random choices in place of this machine's key",
+    )
     aligned: bool = Field(default=False, description="the photo is a square canonical face crop")
     keep_metadata: bool = Field(
         default=False, description="keep EXIF and XMP of camera, time, place"

@@ -50,7 +50,7 @@ class AdaptiveProtector:
     """
 
     channels = 3
-    own_target: Target | None = "neutral"
+    own_target: Target | None = "random"
     needs_gender = False
 
     def __init__(self, weights: Path, threads: int = 0) -> None:
@@ -58,12 +58,12 @@ class AdaptiveProtector:
         self.name = "adaptive"
         self.frame = int(self.card["frame_px"])
         self._weights, self._threads, self._choice = weights, threads, chosen()
-        self._networks = {0.5: self._load(0.5)}
+        self._networks = {0.0: self._load(0.0)}
 
     @property
     def runs_on(self) -> str:
         """What computes it; see :class:`faceveil.inference.network.Network`."""
-        return self._networks[0.5].runs_on
+        return self._networks[0.0].runs_on
 
     def _load(self, target: float) -> Network:
         # What the wish decides, gains and offsets of every layer, becomes part of the convolutions.
