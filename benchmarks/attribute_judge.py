@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceveil.protectors.editor import AttributeEstimator
-from faceveil.runtime.session import WEIGHTS
+from faceveil.inference.session import WEIGHTS
+from faceveil.systems.editors.protector import AttributeEstimator
 from faceveil.types import Float32Array, Uint8Array
 
 NAMES = ("Male", "Attractive", "Heavy_Makeup", "Young")

@@ -24,7 +24,7 @@ from machine import machine
 
 import faceveil
 from faceveil.imaging.detect import CenterFace
-from faceveil.protectors.photo import PhotoOptions
+from faceveil.protect.photo import PhotoOptions
 from faceveil.types import Face
 from faceveil.video.finding import find_faces
 from faceveil.video.people import Decider

@@ -22,10 +22,10 @@ from judge_table import canonical, choose
 from faceveil.data.packs import load_packs
 from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.evaluation.protocol import Readings, compare, read
+from faceveil.inference.session import WEIGHTS
 from faceveil.judges.registry import JudgeSet, shared_judges
-from faceveil.protectors.ensemble import drawn
-from faceveil.protectors.registry import MethodOptions, build_crop_protector
-from faceveil.runtime.session import WEIGHTS
+from faceveil.systems.san.ensemble import drawn
+from faceveil.systems.specs import MethodOptions, build_crop_protector
 from faceveil.types import Float32Array, Uint8Array
 
 

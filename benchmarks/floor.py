@@ -29,11 +29,11 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, shape_inference
 
-from faceveil.protectors.registry import build_crop_protector
-from faceveil.runtime.device import Device, Precision, on_device
-from faceveil.runtime.onnx_edit import fix_input
-from faceveil.runtime.openvino import OpenVINONetwork, openvino_network
-from faceveil.runtime.session import WEIGHTS, read_card
+from faceveil.inference.device import Device, Precision, on_device
+from faceveil.inference.onnx_edit import fix_input
+from faceveil.inference.openvino import OpenVINONetwork, openvino_network
+from faceveil.inference.session import WEIGHTS, read_card
+from faceveil.systems.specs import build_crop_protector
 
 RESULT = Path(__file__).parent / "results" / "floor.json"
 METHODS = ("adaptive", "san", "ensemble", "flowsan", "mixing", "pgd", "cw")

@@ -29,14 +29,14 @@ from quantised import quantised
 from safetensors.torch import load_file
 from torch import Tensor
 
-from faceveil.networks.layout import channels_last
-from faceveil.networks.prototypes import PrototypeSAN
-from faceveil.networks.san import SAN
-from faceveil.networks.san_inference import SANInference
-from faceveil.runtime.device import CPU, Precision
-from faceveil.runtime.openvino import openvino_network
-from faceveil.runtime.session import WEIGHTS, make_session
+from faceveil.inference.device import CPU, Precision
+from faceveil.inference.openvino import openvino_network
+from faceveil.inference.session import WEIGHTS, make_session
+from faceveil.systems.san.inference import SANInference
+from faceveil.systems.san.network import SAN
+from faceveil.systems.san.prototypes import PrototypeSAN
 from faceveil.training.export import export_onnx
+from faceveil.training.networks.layout import channels_last
 from faceveil.types import Float32Array
 
 ROOT = Path(__file__).parents[1]

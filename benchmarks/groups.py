@@ -20,10 +20,10 @@ import numpy as np
 from faceveil.data.packs import load_packs
 from faceveil.evaluation.faces import choose
 from faceveil.evaluation.metrics.verification import threshold_at_fmr
+from faceveil.inference.session import WEIGHTS
 from faceveil.judges.registry import shared_judges
-from faceveil.protectors.editor import AttributeEstimator
-from faceveil.protectors.registry import DEFAULT
-from faceveil.runtime.session import WEIGHTS
+from faceveil.systems.editors.protector import AttributeEstimator
+from faceveil.systems.specs import DEFAULT
 from faceveil.types import Target, Uint8Array
 
 RACES = ("White", "Black", "Asian", "Indian")

@@ -20,7 +20,7 @@ import numpy as np
 from ways import WAYS
 
 import faceveil
-from faceveil.protectors.photo import PhotoOptions
+from faceveil.protect.photo import PhotoOptions
 from faceveil.types import Uint8Array
 from faceveil.video.ahead import protected_frames
 from faceveil.video.cameras import Frame

@@ -25,10 +25,10 @@ from judge_table import canonical, choose
 from faceveil.data.packs import load_packs
 from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.evaluation.protocol import Readings, compare, read
+from faceveil.inference.session import WEIGHTS
 from faceveil.judges.registry import JudgeSet, shared_judges
-from faceveil.protectors.registry import build_crop_protector
-from faceveil.protectors.white_box import MeanLogit
-from faceveil.runtime.session import WEIGHTS
+from faceveil.systems.noise.white_box import MeanLogit
+from faceveil.systems.specs import build_crop_protector
 from faceveil.types import Float32Array, Uint8Array
 
 CHUNK = 20

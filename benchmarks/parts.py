@@ -23,9 +23,9 @@ import cv2
 from machine import machine
 
 from faceveil import load_protector
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.runtime.batch import BatchOptions, protect_files
-from faceveil.runtime.paths import plan_jobs
+from faceveil.files.batch import BatchOptions, protect_files
+from faceveil.files.paths import plan_jobs
+from faceveil.protect.photo import PhotoOptions
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "parts.json"

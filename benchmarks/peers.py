@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from faceveil.data.packs import load_packs
-from faceveil.runtime.session import session
+from faceveil.inference.session import session
 from faceveil.types import Float32Array, Uint8Array
 
 SIDE = 224

@@ -23,14 +23,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from faceveil.networks.gender_cnn_variants import OfficialGenderCNN
-from faceveil.networks.layout import channels_last
-from faceveil.networks.prototypes import PrototypeSAN
-from faceveil.networks.san import SAN
+from faceveil.systems.san.losses import gender_loss, matching_loss
+from faceveil.systems.san.network import SAN
+from faceveil.systems.san.prototypes import PrototypeSAN
+from faceveil.systems.san.semi_adversarial import Batch, SemiAdversarial
 from faceveil.training.config import SANConfig
-from faceveil.training.losses import gender_loss, matching_loss
 from faceveil.training.matchers import ArcFaceMatcher
-from faceveil.training.semi_adversarial import Batch, SemiAdversarial
+from faceveil.training.networks.gender_cnn_variants import OfficialGenderCNN
+from faceveil.training.networks.layout import channels_last
 
 
 def batch(size: int, side: int) -> Batch:

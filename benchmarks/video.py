@@ -34,8 +34,8 @@ import faceveil
 from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, transform
 from faceveil.imaging.photo import Photo
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import strength_of
+from faceveil.protect.photo import PhotoOptions
+from faceveil.protect.targets import strength_of
 from faceveil.video.finding import find_faces
 from faceveil.video.people import Decider
 from faceveil.video.picture import Picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from faceveil.runtime.device import Device, Precision
+from faceveil.inference.device import Device, Precision
 
 
 class Way(NamedTuple):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 
 # Before torch is imported: sums in one order whatever the machine, and no threads that wait for
 # each other's turn when something else keeps the cores busy (four runs at once on four cores then
 # take minutes for what takes one of them eight seconds).
 os.environ["OMP_NUM_THREADS"] = "1"
+# No test finds, or leaves, a key of the person who runs it.
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="faceveil-tests-")
+os.environ["FACEVEIL_KEY"] = ""
 
 from pathlib import Path
 
@@ -16,6 +21,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+
+
+def pytest_unconfigure() -> None:
+    """Take the tests' configuration folder away."""
+    shutil.rmtree(os.environ["XDG_CONFIG_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from faceveil.runtime.device import openvino_installed
+from faceveil.inference.device import openvino_installed
 
 USE = """
 import numpy as np

@@ -32,7 +32,7 @@ TESTS = [
     "tests/evaluation/test_gender_metrics.py",
     "tests/evaluation/test_quality_metrics.py",
     "tests/evaluation/test_verification_metrics.py",
-    "tests/protectors/test_mixing.py",
+    "tests/systems/mixing/test_protector.py",
 ]
 CONFIG = """
 [tool.mutmut]

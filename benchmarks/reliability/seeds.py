@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.reliability.common import digests, photos, report, run
 from benchmarks.reliability.pictures import portrait
 
-from faceveil.protectors.registry import build_crop_protector, list_protectors
+from faceveil.systems.specs import build_crop_protector, list_protectors
 
 CHILD = """
 import os, sys

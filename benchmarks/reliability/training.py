@@ -28,13 +28,14 @@ from benchmarks.reliability.common import digests, quiet, report, run
 MATCHER = """
 import sys
 from pathlib import Path
-from tests.networks.test_onnx_graph import small_graph
+from tests.training.networks.test_onnx_graph import small_graph
 small_graph(Path(sys.argv[1]), side=112)
 """
 CHILD = """
 import json, os, signal, sys, threading, time
 from pathlib import Path
-from faceveil.training import loop, run, san, gender
+from faceveil.training import loop, run, gender
+from faceveil.systems.san import train as san
 loop.run.__kwdefaults__["save_every"] = 5
 real, calls = loop.step_generator, []
 def train(recipe, folder, at, delay):

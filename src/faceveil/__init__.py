@@ -14,8 +14,8 @@ from faceveil.types import Face, Gender, ProtectedFace, ProtectedPhoto, Target
 if TYPE_CHECKING:
     from faceveil.api import check, list_protectors, load_protector
     from faceveil.evaluation.check import FaceCheck, PhotoCheck
-    from faceveil.protectors.protector import Protector
-    from faceveil.runtime.version import __version__
+    from faceveil.protect.protector import Protector
+    from faceveil.version import __version__
 
 # ONNX Runtime (1.31 does) writes an identifier of this machine into the user's folder and sends
 # events to its maker, unless this is set before it is first imported. No wish of the user's can be
@@ -28,8 +28,8 @@ _LAZY = {
     "load_protector": "faceveil.api",
     "FaceCheck": "faceveil.evaluation.check",
     "PhotoCheck": "faceveil.evaluation.check",
-    "Protector": "faceveil.protectors.protector",
-    "__version__": "faceveil.runtime.version",
+    "Protector": "faceveil.protect.protector",
+    "__version__": "faceveil.version",
 }
 
 __all__ = [

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from faceveil.imaging.decode import load_photo
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import as_rgb
-from faceveil.protectors.estimator import GenderEstimator
-from faceveil.protectors.protector import Protector
-from faceveil.protectors.registry import MethodOptions, build_crop_protector, list_protectors
-from faceveil.runtime.device import Device, Precision, on_device
-from faceveil.runtime.session import WEIGHTS
+from faceveil.inference.device import Device, Precision, on_device
+from faceveil.inference.session import WEIGHTS
+from faceveil.protect.estimator import GenderEstimator
+from faceveil.protect.protector import Protector
+from faceveil.systems.specs import MethodOptions, build_crop_protector, list_protectors
 from faceveil.types import Uint8Array
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def check(
     protected: Uint8Array | str | Path,
     *,
     detector: Detector | None = None,
+    key: bytes | None = None,
 ) -> PhotoCheck:
     """Did it work? Compare a photo and its protected copy with the judges of the package.
 
@@ -85,6 +86,8 @@ def check(
         original: (H, W, 3) RGB uint8 array, or the path of a file.
         protected: the same photo after protection, of the same size.
         detector: finds faces in the original; CenterFace where None.
+        key: what drew random targets; this machine's own where None, if it has one. A changed face
+            that reads as drawn has passed.
 
     Raises:
         PhotoError: if a photo cannot be read.
@@ -96,4 +99,4 @@ def check(
         p if not isinstance(p, str | Path) else as_rgb(load_photo(Path(p)))
         for p in (original, protected)
     )
-    return check_photos(before, after, detector or CenterFace())
+    return check_photos(before, after, detector or CenterFace(), key=key)

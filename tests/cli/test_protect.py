@@ -11,8 +11,8 @@ from PIL import Image
 
 from faceveil.cli import protect
 from faceveil.cli.main import build_parser, main
-from tests.protectors.fakes import FixedDetector
-from tests.runtime.test_batch import FakeProtector, bad_files, write_photo
+from tests.files.test_batch import FakeProtector, bad_files, write_photo
+from tests.protect.fakes import FixedDetector
 
 
 def call(*argv, protector=None):
@@ -173,7 +173,7 @@ def test_no_permissions(tmp_path):
 import os, sys
 sys.path.insert(0, {str(os.getcwd())!r})
 from tests.cli.test_protect import call
-import faceveil.runtime.report, tqdm
+import faceveil.files.reports, tqdm
 from PIL import Image
 Image.init()
 if os.geteuid() == 0:  # root reads and writes everything: go on as nobody, all modules loaded
@@ -230,7 +230,13 @@ def test_a_key_decides_and_folders_are_people(photos, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "No such file"), (b"", "is empty"), (b"short", "got 5 bytes")]
+    ("content", "message"),
+    [
+        (None, "No such file"),
+        (b"", "is empty"),
+        (b"short", "got a text of 5 characters"),
+        (bytes(32), "1 of them different"),
+    ],
 )
 def test_bad_keys(photos, tmp_path, capsys, content, message):
     if content is not None:
@@ -271,7 +277,7 @@ def test_a_precision_that_is_not_there_is_a_wrong_call(photos, tmp_path, capsys)
 
 
 def test_a_missing_gpu_is_a_wrong_call(photos, tmp_path, capsys, monkeypatch):
-    from faceveil.runtime import device
+    from faceveil.inference import device
 
     monkeypatch.setattr(device.ort, "get_available_providers", lambda: [device.CPU])
     argv = ["protect", str(photos), "-o", str(tmp_path / "out"), "--device", "cuda"]

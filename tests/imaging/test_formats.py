@@ -9,9 +9,7 @@ from PIL import Image
 from faceveil.imaging.decode import decode_photo, header_pixels
 from faceveil.imaging.encode import encode_photo
 from faceveil.imaging.photo import Photo, from_rgb
-from tests.imaging.test_decode import data, picture
-
-XMP = "<x:xmpmeta xmlns:x='adobe:ns:meta/'>é</x:xmpmeta>".encode()
+from tests.imaging.test_decode import XMP, data, picture
 
 
 def opened(blob):
@@ -92,7 +90,8 @@ def test_webp_settings():
 def test_xmp_is_kept_where_asked(kind):
     photo = Photo(np.asarray(picture("RGB")), "RGB", kind, metadata={"xmp": XMP})
     assert b"xmpmeta" not in encode_photo(photo)
-    assert decode_photo(encode_photo(photo, keep_metadata=True)).metadata["xmp"] == XMP
+    kept = decode_photo(encode_photo(photo, keep_metadata=True)).metadata["xmp"]
+    assert b'xmp:CreateDate="2024-05-06"' in kept
 
 
 def test_bmp_has_no_place_for_metadata():

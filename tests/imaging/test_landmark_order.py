@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 
 from faceveil.imaging.geometry import CANONICAL_224, transform
-from faceveil.imaging.landmarks import MIRRORED, SIDE, SQUARE, LandmarkFinder
 from faceveil.imaging.prototypes import prototype_warp
-from faceveil.runtime.session import WEIGHTS
+from faceveil.inference.session import WEIGHTS
+from faceveil.systems.mixing.landmarks import MIRRORED, SIDE, SQUARE, LandmarkFinder
 
 PARTS = {"jaw": range(17), "brows": range(17, 27), "eyes": (*range(36, 40), *range(42, 46)),
          "lower lids": (40, 41, 46, 47), "nostrils": range(31, 36),

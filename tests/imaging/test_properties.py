@@ -19,9 +19,9 @@ from faceveil.imaging.geometry import (
 )
 from faceveil.imaging.paste import Patch, apply_patches, crop_patch
 from faceveil.imaging.photo import CHANNELS, Photo, as_rgb, swap_red_blue
-from faceveil.protectors.photo import PhotoOptions, protect_photo
+from faceveil.protect.photo import PhotoOptions, protect_photo
 from faceveil.types import Face
-from tests.protectors.fakes import BrightenProtector, FixedDetector, FixedEstimator
+from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MODES = st.sampled_from(["L", "LA", "RGB", "RGBA", "CMYK"])

@@ -14,8 +14,8 @@ pytest.importorskip("ray", reason="ray is not installed: pip install 'faceveil[s
 
 from faceveil.cli.main import main
 from faceveil.errors import OptionError
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.runtime.batch import BatchOptions
+from faceveil.files.batch import BatchOptions
+from faceveil.protect.photo import PhotoOptions
 from faceveil.scale.cluster import cluster
 from faceveil.scale.engine import Worker
 from faceveil.scale.work import Task

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceveil.errors import OptionError
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.runtime.batch import BatchOptions
+from faceveil.files.batch import BatchOptions
+from faceveil.protect.photo import PhotoOptions
 from faceveil.scale.pictures import text_may_hold, type_may_hold, value_may_hold
 from faceveil.scale.plan import open_pair, plan
 from faceveil.scale.work import Bench, Task
-from tests.runtime.test_batch import FakeProtector
+from tests.files.test_batch import FakeProtector
 from tests.scale import inputs
 from tests.scale.test_work import failures
 

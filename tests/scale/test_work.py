@@ -10,9 +10,9 @@ import pytest
 
 from faceveil.cli.main import main
 from faceveil.errors import FaceVeilError, OptionError
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.runtime.batch import BatchOptions, protect_files
-from faceveil.runtime.paths import plan_jobs
+from faceveil.files.batch import BatchOptions, protect_files
+from faceveil.files.paths import plan_jobs
+from faceveil.protect.photo import PhotoOptions
 from faceveil.scale import parquet
 from faceveil.scale.columns import image_column
 from faceveil.scale.manifest import Manifest
@@ -20,7 +20,7 @@ from faceveil.scale.parts import Part, failed
 from faceveil.scale.plan import open_pair, plan
 from faceveil.scale.storage import Store
 from faceveil.scale.work import Bench, Task
-from tests.runtime.test_batch import FakeProtector
+from tests.files.test_batch import FakeProtector
 from tests.scale import inputs
 
 

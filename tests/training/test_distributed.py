@@ -123,7 +123,7 @@ def small_data(folder):
     import numpy as np
     import pyarrow.parquet as pq
 
-    from tests.networks.test_onnx_graph import small_graph
+    from tests.training.networks.test_onnx_graph import small_graph
 
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (16, 128, 128, 3), dtype=np.uint8)

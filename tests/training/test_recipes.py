@@ -13,12 +13,13 @@ import pyarrow.parquet as pq  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from faceveil.errors import ModelError, OptionError  # noqa: E402
-from faceveil.training import checkpoint, gender, san  # noqa: E402
+from faceveil.systems.san import train as san  # noqa: E402
+from faceveil.training import checkpoint, gender  # noqa: E402
 from faceveil.training.config import load_config  # noqa: E402
 from faceveil.training.loop import step_generator  # noqa: E402
 from faceveil.training.publish import publish  # noqa: E402
 from faceveil.training.run import run_recipe  # noqa: E402
-from tests.networks.test_onnx_graph import small_graph  # noqa: E402
+from tests.training.networks.test_onnx_graph import small_graph  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_gender_from_recipe_to_onnx(tmp_path, data, models):
 
 
 def test_gender_gradient_from_recipe_to_noise(tmp_path, data, models):
-    from faceveil.protectors.registry import build_crop_protector
+    from faceveil.systems.specs import build_crop_protector
 
     path = small_gender(tmp_path)
     runs, weights = tmp_path / "runs", tmp_path / "weights"
@@ -104,7 +105,7 @@ def test_gender_gradient_from_recipe_to_noise(tmp_path, data, models):
 
 
 def test_san_from_recipe_to_onnx_and_protector(tmp_path, data, models):
-    from faceveil.protectors.san import SANProtector
+    from faceveil.systems.san.protector import SANProtector
 
     runs = tmp_path / "runs"
     run_recipe(small_gender(tmp_path), data, models, runs, "cpu")
@@ -188,7 +189,7 @@ batch = 6
 
 def test_flow_from_recipes_to_protector(tmp_path, data, models):
     """A second stage is trained on the first one's outputs, and both run in sequence."""
-    from faceveil.protectors.registry import MethodOptions, build_crop_protector
+    from faceveil.systems.specs import MethodOptions, build_crop_protector
 
     runs, weights = tmp_path / "runs", tmp_path / "weights"
     run_recipe(small_gender(tmp_path), data, models, runs, "cpu")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import faceveil
-from faceveil.protectors.photo import PhotoOptions
+from faceveil.protect.photo import PhotoOptions
 from faceveil.video.ahead import in_thread, protected_frames
 from faceveil.video.cameras import Frame
 from faceveil.video.live import Live

@@ -16,15 +16,15 @@ import pytest
 import faceveil
 from faceveil.cli import protect
 from faceveil.cli.main import build_parser
+from faceveil.files.paths import CLIP_SUFFIXES, plan_jobs
 from faceveil.imaging.encode import TEMPORARY
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.runtime.paths import CLIP_SUFFIXES, plan_jobs
+from faceveil.protect.photo import PhotoOptions
 from faceveil.video.clip import look_at
 from faceveil.video.encoders import FORMATS
 from faceveil.video.reader import Reader
 from faceveil.video.render import Renderer
-from tests.protectors.fakes import BrightenProtector, FixedDetector, FixedEstimator
-from tests.runtime.test_batch import FakeProtector, write_photo
+from tests.files.test_batch import FakeProtector, write_photo
+from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
 from tests.video.scenes import SIZE, decoded, scene, sound, view, write_clip
 
 av = pytest.importorskip("av")

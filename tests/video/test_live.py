@@ -17,7 +17,7 @@ from faceveil.cli.live import run_live
 from faceveil.cli.main import build_parser, main
 from faceveil.cli.protect import _options
 from faceveil.errors import ClipError, OptionError
-from faceveil.protectors.photo import PhotoOptions
+from faceveil.protect.photo import PhotoOptions
 from faceveil.video.cameras import Frame, open_camera
 from faceveil.video.live import SIGHTS, Live
 from faceveil.video.newest import Newest

@@ -9,15 +9,15 @@ import pytest
 import faceveil
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, transform
 from faceveil.imaging.photo import Photo
-from faceveil.protectors.obscure import Blur
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import strength_of
+from faceveil.protect.photo import PhotoOptions
+from faceveil.protect.targets import strength_of
+from faceveil.systems.obscure import Blur
 from faceveil.types import Face
 from faceveil.video.blend import REACH, SIGMA, TOLERANCE, Look, blend
 from faceveil.video.people import FIRST_FRAMES, Decider
 from faceveil.video.plan import Planner
 from faceveil.video.render import Renderer
-from tests.protectors.fakes import BrightenProtector
+from tests.protect.fakes import BrightenProtector
 from tests.video.scenes import FACE, grey_picture, scene, view
 
 COUNT = 24

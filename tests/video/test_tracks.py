@@ -10,7 +10,7 @@ from faceveil.video.cuts import Cuts
 from faceveil.video.plan import FADE, Plan, choose_people
 from faceveil.video.smooth import smooth_landmarks
 from faceveil.video.tracks import MAX_GAP, Tracker
-from tests.protectors.fakes import LANDMARKS
+from tests.protect.fakes import LANDMARKS
 
 TEXTURES = [np.random.default_rng(s).integers(0, 255, (90, 70, 3), np.uint8) for s in (1, 2)]
 

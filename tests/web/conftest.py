@@ -13,11 +13,11 @@ pytest.importorskip("httpx", reason="httpx, which the test client needs, is not 
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from faceveil.protectors.protector import Protector
+from faceveil.protect.protector import Protector
 from faceveil.web.app import create_app
 from faceveil.web.engine import Engine
 from faceveil.web.settings import Settings
-from tests.protectors.fakes import BrightenProtector, FixedDetector, FixedEstimator
+from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
 
 BASE = "http://127.0.0.1:8765"
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceveil.protectors.registry import DEFAULT, build_crop_protector, list_protectors
-from faceveil.protectors.targets import strength_of
+from faceveil.protect.targets import strength_of
+from faceveil.systems.specs import DEFAULT, build_crop_protector, list_protectors
 from faceveil.web.engine import Engine
 from faceveil.web.methods import LINES
 from faceveil.web.settings import Settings
@@ -43,7 +43,7 @@ def test_every_method_has_a_line(client):
 
 def test_detect_counts_from_left_to_right(photo):
     from faceveil.types import Face
-    from tests.protectors.fakes import LANDMARKS, FixedDetector
+    from tests.protect.fakes import LANDMARKS, FixedDetector
 
     right, left = (
         Face((x, 40.0, x + 60, 140.0), LANDMARKS + np.float32(x), s)
@@ -93,7 +93,7 @@ def test_strength_and_target_are_heard(client, photo):
 def test_metadata_goes_unless_kept(client):
     buffer = io.BytesIO()
     exif = Image.Exif()
-    exif[0x010E] = "at home"
+    exif[0x010F] = "at home"
     Image.new("RGB", (160, 160), (90, 90, 90)).save(buffer, "JPEG", exif=exif)
     plain = post(client, "protect", {"photo": buffer.getvalue()})
     kept = post(client, "protect", {"photo": buffer.getvalue()}, keep_metadata="true")

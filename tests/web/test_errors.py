@@ -14,7 +14,7 @@ from PIL import Image
 
 from faceveil.errors import ModelError
 from faceveil.web.settings import Settings
-from tests.protectors.fakes import FixedDetector
+from tests.protect.fakes import FixedDetector
 from tests.web.conftest import client_of, code, fake_engine, picture, post
 
 

@@ -18,6 +18,12 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument("original", type=Path)
     p.add_argument("protected", type=Path)
+    p.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="the key that drew random targets (default: this machine's own, if it has one)",
+    )
     p.add_argument("--json", action="store_true", help="print the whole result as JSON")
     p.set_defaults(run=run)
 
@@ -26,9 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Check; returns 0 if every face passed, 1 otherwise."""
     from faceveil import check
     from faceveil.errors import NoFaceError
-    from faceveil.runtime.paths import shown
+    from faceveil.files.paths import shown
+    from faceveil.protect.keys import read_key
 
-    result = check(arguments.original, arguments.protected)
+    key = None if arguments.key is None else read_key(arguments.key).secret
+    result = check(arguments.original, arguments.protected, key=key)
     if arguments.json:
         print(json.dumps(result.to_dict(), indent=1))
     elif not result.checks:

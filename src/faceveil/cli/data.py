@@ -89,7 +89,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     from faceveil.data.splits import split
     from faceveil.imaging.detect import CenterFace
     from faceveil.imaging.encode import write_atomic
-    from faceveil.runtime.device import usable_cores
+    from faceveil.inference.device import usable_cores
 
     a = arguments
     if not 32 <= a.size <= 1024:

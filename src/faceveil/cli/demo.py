@@ -35,13 +35,17 @@ def run(arguments: argparse.Namespace) -> int:
     from faceveil.imaging.decode import load_photo
     from faceveil.imaging.encode import encode_photo, write_atomic
     from faceveil.imaging.photo import as_rgb, from_rgb
-    from faceveil.protectors.photo import PhotoOptions
+    from faceveil.protect.photo import PhotoOptions
 
     portrait = Path(str(resources.files("faceveil"))) / "assets" / "astronaut.png"
     if not portrait.is_file():
         raise ModelError(f"{portrait}: no such file; reinstall faceveil")
     original = load_photo(portrait)
-    protected, faces = load_protector(arguments.method).protect_loaded(original, PhotoOptions())
+    protector = load_protector(arguments.method)
+    # Half of all drawn targets are what a face reads as already: no change to show.
+    own = protector.crop_protector.own_target
+    options = PhotoOptions(target="neutral" if own == "random" else None)
+    protected, faces = protector.protect_loaded(original, options)
     before, after = as_rgb(original), as_rgb(protected)
     pictures = {
         "original.png": original,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from faceveil.errors import ClipError, OptionError
 
 if TYPE_CHECKING:
-    from faceveil.runtime.batch import BatchOptions
+    from faceveil.files.batch import BatchOptions
     from faceveil.video.cameras import Camera
 
 

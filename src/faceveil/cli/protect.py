@@ -14,8 +14,8 @@ from faceveil.cli.scale import add_arguments as add_scale
 from faceveil.errors import OptionError
 
 if TYPE_CHECKING:
-    from faceveil.protectors.protector import Protector
-    from faceveil.runtime.batch import BatchOptions, FileResult
+    from faceveil.files.batch import BatchOptions, FileResult
+    from faceveil.protect.protector import Protector
 
 
 def add_parser(commands: Any) -> None:
@@ -56,8 +56,8 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--target",
         choices=("opposite", "neutral", "random", "same"),
-        help="what faces should read as (default: neutral, with --key or --persons random; methods "
-        "other than the default: opposite)",
+        help="what faces should read as (default: random, by a key that only this machine has; "
+        "methods other than the default: opposite, with --key or --persons random)",
     )
     p.add_argument(
         "--strength",
@@ -66,12 +66,18 @@ def add_parser(commands: Any) -> None:
         help="0 changes nothing, 1 hides most and costs some matching (default: 0.8; blur, "
         "pixelate, black-box: 1)",
     )
-    p.add_argument("--seed", type=int, default=0, metavar="N", help="decides random choices")
+    p.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="decides random choices in place of a key: anybody can repeat them",
+    )
     p.add_argument(
         "--key",
         type=Path,
         metavar="FILE",
-        help="secret for --target random, at least 16 bytes: nobody without it can tell the target",
+        help="secret for random targets, at least 16 random bytes: nobody without it can tell them "
+        "(default: the file that FACEVEIL_KEY names, or one made for you on first use)",
     )
     p.add_argument(
         "--persons",
@@ -114,7 +120,8 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--keep-metadata",
         action="store_true",
-        help="keep EXIF, colour profile and XMP, titles and places of clips (stripped by default)",
+        help="keep camera, time and place of EXIF and XMP, titles and places of clips "
+        "(stripped by default; the colour profile always stays)",
     )
     p.add_argument(
         "--max-pixels",
@@ -150,10 +157,9 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     from faceveil.cli.batches import run_clips, run_photos
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
-    from faceveil.imaging.encode import remove_stale
-    from faceveil.runtime.device import usable_cores
-    from faceveil.runtime.paths import is_clip, plan_jobs, shown
-    from faceveil.runtime.report import (
+    from faceveil.files.memory import hand_back_large_blocks
+    from faceveil.files.paths import is_clip, plan_jobs, shown
+    from faceveil.files.reports import (
         check_report,
         counts,
         left_out,
@@ -161,7 +167,8 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         to_json,
         write_report,
     )
-    from faceveil.runtime.room import hand_back_large_blocks
+    from faceveil.imaging.encode import remove_stale
+    from faceveil.inference.device import usable_cores
 
     hand_back_large_blocks()
     options = _options(arguments)
@@ -214,15 +221,22 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         write_report(arguments.report, to_json(results, settings, left))
     if not arguments.quiet:
         print(summary(results, time.perf_counter() - start, device), file=sys.stderr)
+        _tell(arguments, _meaning(method, options))
     if left and arguments.on_unknown == "fail":
         print(f"{left_out(left)}; if that is right, --on-unknown skip", file=sys.stderr)
         return 1
     return 1 if counts(results)["failed"] or any(r.warning for r in results) else 0
 
 
+def _meaning(method: Any, options: BatchOptions) -> str:
+    """What a random target means, where targets are drawn."""
+    own = getattr(method, "crop_protector", None)
+    return COIN if own is not None and options.photo.wish(own) == "random" else ""
+
+
 def _options(arguments: argparse.Namespace) -> BatchOptions:
-    from faceveil.protectors.photo import PhotoOptions
-    from faceveil.runtime.batch import BatchOptions
+    from faceveil.files.batch import BatchOptions
+    from faceveil.protect.photo import PhotoOptions
 
     a = arguments
     if a.jobs < 0:
@@ -232,22 +246,39 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
     gender = None if a.gender == "auto" else a.gender
     if a.persons != "photo" and a.target not in (None, "random"):
         raise OptionError("--persons: it decides random targets; add --target random")
-    photo = PhotoOptions(a.faces, gender, a.target, a.strength, a.seed, a.aligned, _key(a.key))
+    if a.persons != "photo" and a.seed is not None and a.key is None:
+        raise OptionError(
+            "--persons: anybody can compute targets from --seed; give --key in its place"
+        )
+    photo = PhotoOptions(a.faces, gender, a.target, a.strength, a.seed, a.aligned, _key(a))
     return BatchOptions(
         photo, a.existing, a.on_no_face, a.keep_metadata, a.max_pixels, a.in_place, a.persons
     )
 
 
-def _key(path: Path | None) -> bytes:
-    if path is None:
+def _key(arguments: argparse.Namespace) -> bytes:
+    from faceveil.protect.keys import read_key
+
+    if arguments.key is None:
         return b""
     try:
-        key = path.read_bytes()
-    except OSError as error:
-        raise OptionError(f"--key: {path}: {error.strerror}; expected random bytes") from error
-    if not key:
-        raise OptionError(f"--key: {path} is empty; expected at least 16 random bytes")
-    return key
+        key = read_key(arguments.key)
+    except OptionError as error:
+        raise OptionError(f"--key: {error}") from error
+    _tell(arguments, key.told)
+    return key.secret
+
+
+def _tell(arguments: argparse.Namespace, line: str) -> None:
+    if line and not arguments.quiet:
+        print(line, file=sys.stderr)
+
+
+COIN = (
+    "what software says of these faces is now a coin toss that only your key knows; it may still "
+    "say the truth (--target opposite or neutral for a photo that must not)"
+)
+"""What a random target means, in one sentence."""
 
 
 def method_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -258,7 +289,7 @@ def method_of(arguments: argparse.Namespace) -> dict[str, Any]:
         "stages": arguments.stages,
         "combine": arguments.combine,
         "hide": None if hide is None else tuple(hide.split(",")),
-        "seed": arguments.seed,
+        "seed": arguments.seed or 0,
         "device": arguments.device,
         "precision": arguments.precision,
     }
@@ -268,5 +299,14 @@ def _load(arguments: argparse.Namespace, options: BatchOptions, threads: int) ->
     from faceveil import load_protector
 
     protector = load_protector(**method_of(arguments), threads=threads)
-    options.photo.wish(protector.crop_protector)  # a wish that cannot be granted, before any photo
+    # A wish that cannot be granted is said before any photo; so is a key that has just been made.
+    if options.photo.wish(protector.crop_protector) == "random":
+        _tell(arguments, _own_key_told(arguments, options))
     return protector
+
+
+def _own_key_told(arguments: argparse.Namespace, options: BatchOptions) -> str:
+    """What is to be said of this machine's key where it decides; nothing from the second time."""
+    from faceveil.protect.keys import own_key
+
+    return "" if options.photo.key or arguments.seed is not None else own_key().told

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceveil.errors import OptionError
 
 if TYPE_CHECKING:
-    from faceveil.runtime.batch import BatchOptions
+    from faceveil.files.batch import BatchOptions
     from faceveil.scale.work import Task
 
 
@@ -68,8 +68,9 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     from tqdm import tqdm
 
     from faceveil import load_protector
-    from faceveil.runtime.device import usable_cores
-    from faceveil.runtime.report import check_report, write_report
+    from faceveil.files.reports import check_report, write_report
+    from faceveil.inference.device import usable_cores
+    from faceveil.protect.keys import own_key
     from faceveil.scale.cluster import cluster
     from faceveil.scale.engine import run_parts
     from faceveil.scale.manifest import FOLDER, Manifest
@@ -97,7 +98,14 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
     method = load_protector(
         **task.method, threads=1
     )  # what is wrong is told before a cluster starts
-    options.photo.wish(method.crop_protector)
+    photo = options.photo
+    if photo.wish(method.crop_protector) == "random" and not photo.key and photo.seed is None:
+        # Workers elsewhere have keys of their own; all photos of a job hang on this machine's.
+        key = own_key()
+        options = replace(options, photo=replace(photo, own=key.secret))
+        task = replace(task, options=options)
+        if key.told and not arguments.quiet:
+            print(key.told, file=sys.stderr)
     manifest = Manifest(output)
     if arguments.existing == "overwrite":
         manifest.clear()
@@ -149,7 +157,7 @@ def _check(a: argparse.Namespace) -> None:
 
 def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str) -> Task:
     from faceveil.cli.protect import method_of
-    from faceveil.runtime.device import Choice
+    from faceveil.inference.device import Choice
     from faceveil.scale.work import Task
 
     # Workers do what this machine would do, or say that they cannot: the bytes are to be the same.
@@ -160,12 +168,13 @@ def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str
 
 
 def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
-    """All that decides the results; of a key only a digest, which tells keys apart."""
+    """All that decides the results; of a key only a slow digest, which tells keys apart."""
     from faceveil import __version__
+    from faceveil.protect.keys import stretched
     from faceveil.scale.address import shown_address
 
     options, photo = task.options, task.options.photo
-    key = hashlib.blake2b(photo.key, digest_size=8, person=b"faceveil-job")
+    secret = photo.key or photo.own
     values: dict[str, Any] = {
         "faceveil": __version__,
         "input": shown_address(task.source),
@@ -173,7 +182,7 @@ def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
         **{k: getattr(photo, k) for k in ("faces", "gender", "target", "strength", "aligned")},
         **{k: getattr(options, k) for k in ("on_no_face", "keep_metadata", "max_pixels")},
         "persons": options.persons,
-        "key": key.hexdigest() if photo.key else None,
+        "key": stretched(secret, b"job", 8).hex() if secret else None,
         "part_size": a.part_size,
         "image_column": task.column,
         "face_columns": task.faces,
@@ -191,7 +200,7 @@ def _totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _summary(totals: dict[str, Any], before: int, seconds: float) -> None:
-    from faceveil.runtime.report import LABELS
+    from faceveil.files.reports import LABELS
 
     counts = totals["counts"]
     parts = ", ".join(f"{counts[status]} {label}" for status, label in LABELS.items())

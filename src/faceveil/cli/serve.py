@@ -68,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         import uvicorn
 
         from faceveil import load_protector
-        from faceveil.runtime.device import usable_cores
-        from faceveil.runtime.room import hand_back_large_blocks
+        from faceveil.files.memory import hand_back_large_blocks
+        from faceveil.inference.device import usable_cores
         from faceveil.web.app import create_app
         from faceveil.web.engine import Engine
         from faceveil.web.settings import MIB, Settings, is_loopback

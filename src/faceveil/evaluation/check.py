@@ -16,6 +16,8 @@ from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, invert
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.registry import bundled
+from faceveil.protect.keys import known_key
+from faceveil.protect.targets import Draw
 from faceveil.types import Face, Uint8Array
 
 __all__ = ["FaceCheck", "PhotoCheck", "check_faces", "check_photos"]
@@ -59,6 +61,7 @@ def check_photos(
     judges: Sequence[GenderJudge] | None = None,
     matcher: Matcher | None = None,
     threshold: float | None = None,
+    key: bytes | None = None,
 ) -> PhotoCheck:
     """Check a photo: faces are found in the original, the same frames are cut out of both.
 
@@ -69,6 +72,8 @@ def check_photos(
         judges: gender judges; the package's own where None.
         matcher: the face matcher; the package's own where None.
         threshold: cosine similarity at FMR 0.1 %; the matcher's card's where None.
+        key: what draws random targets, each photo on its own; this machine's where None, if it has
+            one.
 
     Raises:
         OptionError: if the photos differ in size or are no RGB photos, or no threshold is known.
@@ -84,7 +89,9 @@ def check_photos(
         return PhotoCheck((), (), None, None)
     frames = [canonical_from_landmarks(face.landmarks) for face in faces]
     crops = [np.stack([extract_crop(p, m) for m in frames]) for p in (original, protected)]
-    checks = check_faces(crops[0], crops[1], judges, matcher, threshold)
+    secret = known_key() if key is None else key
+    drawn = [Draw(key=secret).male(crop) for crop in crops[0]] if secret else None
+    checks = check_faces(crops[0], crops[1], judges, matcher, threshold, drawn)
     boxes = [region(invert(m), CROP_SIZE, original.shape[:2]) for m in frames]
     return PhotoCheck(faces, checks, *_face_region_quality(original, protected, boxes))
 

@@ -34,6 +34,8 @@ class FaceCheck:
         hidden: whether every gender judge is hidden from; see
             :func:`faceveil.evaluation.verdict.is_hidden`.
         readings: what each gender judge says.
+        as_drawn: whether the face was changed, and every judge now reads what this machine's key
+            drew for it; whether that is the truth is not said.
     """
 
     p_male_before: float
@@ -46,11 +48,12 @@ class FaceCheck:
     verdict: str
     hidden: bool
     readings: tuple[GenderReading, ...]
+    as_drawn: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether the gender is hidden and the matcher still accepts the pair."""
-        return self.hidden and self.match
+        """Whether the gender is hidden, or reads as drawn, and the matcher accepts the pair."""
+        return (self.hidden or self.as_drawn) and self.match
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -63,6 +66,7 @@ def check_faces(
     judges: Sequence[GenderJudge],
     matcher: Matcher,
     threshold: float | None = None,
+    drawn: Sequence[float] | None = None,
 ) -> tuple[FaceCheck, ...]:
     """Check canonical crops.
 
@@ -72,6 +76,7 @@ def check_faces(
         judges: gender judges, at least one.
         matcher: the face matcher.
         threshold: cosine similarity at FMR 0.1 %; the matcher's card's where None.
+        drawn: (N,) what the key drew for each face, 1 male, 0 female; None where there is no key.
 
     Raises:
         OptionError: if shapes differ, there is no judge, or no threshold is known.
@@ -98,6 +103,12 @@ def check_faces(
         )
         levels = [grey_levels(before[i]), grey_levels(after[i])]
         similarity = float(np.clip(similar[i], -1, 1))
+        changed = bool((before[i] != after[i]).any())
+        as_drawn = (
+            drawn is not None
+            and changed
+            and all((r.after >= 0.5) == (drawn[i] > 0.5) for r in readings)
+        )
         checks.append(
             FaceCheck(
                 p_male_before=float(np.mean([r.before for r in readings])),
@@ -107,9 +118,10 @@ def check_faces(
                 match=similarity >= limit,
                 psnr=finite_or_none(psnr(*levels)),
                 ssim=ssim(*levels),
-                verdict=verdict(readings, similarity, limit),
+                verdict=verdict(readings, similarity, limit, as_drawn=as_drawn),
                 hidden=all(is_hidden(r.before, r.after) for r in readings),
                 readings=readings,
+                as_drawn=as_drawn,
             )
         )
     return tuple(checks)

@@ -23,7 +23,7 @@ from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks
 from faceveil.imaging.photo import as_rgb
 from faceveil.judges.boxed import Views, square_crop
-from faceveil.protectors.protector import Protector
+from faceveil.protect.protector import Protector
 from faceveil.types import Face, Target, Uint8Array
 
 

@@ -11,7 +11,7 @@ from faceveil.evaluation.processes import each_in_processes
 from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.rows import Row, from_json
 from faceveil.evaluation.worker import Task, work
-from faceveil.runtime.device import usable_cores
+from faceveil.inference.device import usable_cores
 
 
 def tasks(config: EvaluationConfig) -> Iterator[Task]:

@@ -16,7 +16,7 @@ from faceveil.evaluation.faces import FaceSet
 from faceveil.evaluation.photos import PhotoSet, Seen, protected_crops
 from faceveil.evaluation.redraw import Redraw
 from faceveil.imaging.detect import Detector
-from faceveil.protectors.protector import Protector
+from faceveil.protect.protector import Protector
 from faceveil.types import Target, Uint8Array
 
 

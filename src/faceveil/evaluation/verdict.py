@@ -33,15 +33,25 @@ def is_hidden(before: float, after: float) -> bool:
     return undecided or (before >= 0.5) != (after >= 0.5)
 
 
-def verdict(readings: Sequence[GenderReading], similarity: float, threshold: float) -> str:
+def verdict(
+    readings: Sequence[GenderReading],
+    similarity: float,
+    threshold: float,
+    *,
+    as_drawn: bool = False,
+) -> str:
     """One plain sentence on gender and one on identity, joined.
 
     Args:
         readings: one per gender judge, at least one.
         similarity: cosine similarity of the original and the protected face.
         threshold: similarity from which the matcher accepts.
+        as_drawn: whether the face reads as the key drew.
     """
-    gender = _one(readings[0]) if len(readings) == 1 else _several(readings)
+    if as_drawn:
+        gender = "Reads as your key drew, which may be the truth"
+    else:
+        gender = _one(readings[0]) if len(readings) == 1 else _several(readings)
     if similarity >= threshold:
         identity = f"the matcher still accepts the pair ({similarity:.2f} >= {threshold:.2f})"
     else:

@@ -14,6 +14,7 @@ from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
 from faceveil.errors import PhotoError
 from faceveil.imaging.jpeg import decode_plain_jpeg
+from faceveil.imaging.metadata import allowed_exif, allowed_xmp
 from faceveil.imaging.photo import Mode, Photo, swap_red_blue
 
 MAX_PIXELS = 100_000_000
@@ -23,6 +24,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _ORIENTATION = 0x0112
 _MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK"}
 _SHORT = ("truncated", "end of file", "unexpected end", "not enough", "buffer of at least", "eof")
+_UNREAD = (
+    "this kind of 16-bit photo is not supported (separate planes, CMYK, or a rare compression); "
+    "expected interleaved grey, RGB or RGBA; save it as a 16-bit PNG"
+)
+_SMALL = 64  # pixels of a side, to compare at
 _KNOWN = "expected a JPEG, PNG, WebP, BMP or TIFF photo"
 
 
@@ -69,15 +75,16 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
     if quick is None:
         _load(image)  # first, since reading metadata may load a damaged image too
     settings = _settings(image, data, kind)
-    orientation, metadata = _metadata(image)
+    orientation, metadata, gone = _metadata(image)
     if quick is not None:
-        return Photo(upright(quick, orientation), "RGB", kind, settings, metadata)
+        return Photo(upright(quick, orientation), "RGB", kind, settings, metadata, gone)
     if _is_deep(image, data, kind):
-        image.close()  # its 8-bit pixels are of no use
-        pixels, mode = _deep_pixels(data)
+        rendition, negative = _rendition(image), _is_negative(image)
+        image.close()
+        pixels, mode = _deep_pixels(data, rendition, negative)
     else:
         pixels, mode = _pixels(image)
-    return Photo(upright(pixels, orientation), mode, kind, settings, metadata)
+    return Photo(upright(pixels, orientation), mode, kind, settings, metadata, gone)
 
 
 def header_pixels(data: bytes, most: int) -> int:
@@ -160,16 +167,58 @@ def _pixels(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], Mode]:
     return np.asarray(picture if picture.mode == mode else picture.convert(mode)), mode
 
 
-def _deep_pixels(data: bytes) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], Mode]:
-    """16-bit pixels through OpenCV: Pillow keeps 8 bits of 16-bit RGB."""
+def _deep_pixels(
+    data: bytes, rendition: Image.Image | None, negative: bool
+) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], Mode]:
+    """16-bit pixels through OpenCV: Pillow keeps 8 bits of 16-bit RGB.
+
+    OpenCV reads some kinds wrongly and says nothing, so it is believed only where it agrees with
+    Pillow's picture of fewer bits.
+    """
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        pixels = None
     if pixels is None or pixels.dtype != np.uint16:
-        raise _damaged(ValueError())
+        raise PhotoError(_UNREAD)
     deep = np.asarray(pixels, np.uint16)
+    if negative and deep.ndim == 2:
+        deep = ~deep  # 0 is white there
     if deep.ndim == 2:
-        return deep, "L"
-    return swap_red_blue(deep), "RGB" if deep.shape[2] == 3 else "RGBA"
+        mode: Mode = "L"
+    else:
+        deep, mode = swap_red_blue(deep), "RGB" if deep.shape[2] == 3 else "RGBA"
+    if rendition is None or not _agree(deep, rendition):
+        raise PhotoError(_UNREAD)
+    return deep, mode
+
+
+def _rendition(image: ImageFile.ImageFile) -> Image.Image | None:
+    """Pillow's picture of 8 bits, small; None where its mode has no such thing."""
+    small = (min(_SMALL, image.width), min(_SMALL, image.height))
+    if image.mode in ("I;16", "I;16L", "I;16B", "I"):
+        grey = (np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        grey = 255 - grey if _is_negative(image) else grey
+        return Image.fromarray(grey).resize(small, Image.Resampling.BOX)
+    if image.mode not in ("L", "RGB", "RGBA", "RGBX", "LA"):
+        return None
+    opaque = image.convert("L" if image.mode in ("L", "LA") else "RGB")
+    return opaque.resize(small, Image.Resampling.BOX)
+
+
+def _is_negative(image: ImageFile.ImageFile) -> bool:
+    """Whether the file is a grey TIFF in which 0 is white."""
+    return bool(image.format == "TIFF" and getattr(image, "tag_v2", {}).get(262) == 0)
+
+
+def _agree(deep: NDArray[np.uint16], rendition: Image.Image) -> bool:
+    top = (deep[..., :3] if deep.ndim == 3 else deep) >> 8
+    own = Image.fromarray(top.astype(np.uint8)).resize(rendition.size, Image.Resampling.BOX)
+    if own.mode != rendition.mode:
+        own, rendition = own.convert("RGB"), rendition.convert("RGB")
+    difference = np.asarray(own, np.int16) - np.asarray(rendition, np.int16)
+    return float(np.abs(difference).mean()) <= 2
 
 
 def _is_deep(image: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
@@ -196,25 +245,27 @@ def _settings(image: ImageFile.ImageFile, data: bytes, kind: str) -> dict[str, A
     return settings
 
 
-def _metadata(image: ImageFile.ImageFile) -> tuple[int, dict[str, bytes]]:
-    """The EXIF orientation, and what ``--keep-metadata`` keeps."""
-    orientation, found = 1, {}
+def _metadata(image: ImageFile.ImageFile) -> tuple[int, dict[str, bytes], tuple[str, ...]]:
+    """The EXIF orientation, the colour profile and what may be kept; names of the rest."""
+    orientation = 1
+    found: dict[str, bytes] = {}
+    gone: list[str] = []
     try:
         exif = image.getexif()
         orientation = exif.get(_ORIENTATION, 1)
-        if len(exif):
-            if _ORIENTATION in exif:
-                exif[_ORIENTATION] = 1
-            found["exif"] = exif.tobytes()
+        found["exif"], gone = allowed_exif(exif)
     except Exception:  # damaged EXIF raises anything, and is no reason to refuse a photo
         found.pop("exif", None)
-    for key in ("icc_profile", "xmp"):
-        value = image.info.get(key)
-        if isinstance(value, str):
-            value = value.encode()
-        if isinstance(value, bytes) and value:
-            found[key] = value
-    return orientation, found
+        gone = ["EXIF"]
+    xmp = image.info.get("xmp")
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    if isinstance(xmp, bytes) and xmp:
+        found["xmp"], more = allowed_xmp(xmp)
+        gone += more
+    profile = image.info.get("icc_profile")
+    if isinstance(profile, bytes):
+        found["icc_profile"] = profile
+    return orientation, {k: v for k, v in found.items() if v}, tuple(dict.fromkeys(gone))
 
 
 def _damaged(error: Exception) -> PhotoError:

@@ -7,7 +7,7 @@ carried by FaceVeil's wheel and described in THIRD_PARTY.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from threading import Semaphore
@@ -18,10 +18,11 @@ import numpy as np
 
 from faceveil.errors import ModelError, OptionError
 from faceveil.imaging.regions import GRID, regions
+from faceveil.imaging.search import Search, Sight
 from faceveil.imaging.shrink import halved
-from faceveil.runtime.device import providers, usable_cores
-from faceveil.runtime.onnx_edit import free_image_size
-from faceveil.runtime.session import WEIGHTS, make_session, verified_bytes
+from faceveil.inference.device import providers, usable_cores
+from faceveil.inference.onnx_edit import free_image_size
+from faceveil.inference.session import WEIGHTS, make_session, verified_bytes
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
@@ -52,7 +53,7 @@ class NearDetector(Detector, Protocol):
     """A detector that can look at a few places only, and tells what might be a face."""
 
     def detect_loosely(self, rgb: Uint8Array) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
-        """What :meth:`detect` finds, and what scores too low for it, by falling score."""
+        """The faces that one quick look finds, and what scores too low, by falling score."""
         ...
 
     def detect_near(
@@ -60,6 +61,11 @@ class NearDetector(Detector, Protocol):
     ) -> tuple[Face, ...]:
         """Faces whose centres lie in boxes (x0, y0, x1, y1) of pixels, by falling score."""
         ...
+
+
+def in_order(faces: Iterable[Face]) -> tuple[Face, ...]:
+    """Faces from left to right, those at the same place from top to bottom: their numbers."""
+    return tuple(sorted(faces, key=lambda face: face.box[:2]))
 
 
 class CenterFace:
@@ -99,11 +105,14 @@ class CenterFace:
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         """All faces by falling score; see :class:`Detector`."""
-        small, back = self._shrunk(rgb)
-        return _faces(self._find(small, self.threshold), back)
+        return self.search(rgb).faces
+
+    def search(self, rgb: Uint8Array) -> Sight:
+        """All faces, and the places that may be one; see :mod:`.search`."""
+        return Search(self._find, rgb, self._shrunk(rgb)[0], self.threshold).run()
 
     def detect_loosely(self, rgb: Uint8Array) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
-        """What :meth:`detect` finds, and what scores less, but :data:`DOUBTFUL` or more."""
+        """What one look at the whole picture finds, and what scores :data:`DOUBTFUL` or more."""
         small, back = self._shrunk(rgb)
         faces = _faces(self._find(small, min(DOUBTFUL, self.threshold)), back)
         sure = sum(face.score >= self.threshold for face in faces)
@@ -114,8 +123,8 @@ class CenterFace:
     ) -> tuple[Face, ...]:
         """Faces whose centres lie in given places; the rest of the photo is not looked at.
 
-        What is found there is what :meth:`detect` finds, to a fraction of a pixel: the photo is
-        shrunk alike, and parts of it begin where the network's grid does.
+        What is found there is what :meth:`detect_loosely` finds, to a fraction of a pixel: the
+        photo is shrunk alike, and parts of it begin where the network's grid does.
 
         Args:
             rgb: (H, W, 3) uint8 upright photo.
@@ -194,7 +203,7 @@ def choose_faces(faces: tuple[Face, ...], which: str) -> tuple[Face, ...]:
         return faces
     if which == "largest":
         return (max(faces, key=lambda f: (f.box[2] - f.box[0]) * (f.box[3] - f.box[1])),)
-    ordered = sorted(faces, key=lambda f: f.box[0])
+    ordered = in_order(faces)
     numbers = face_numbers(which)
     missing = [n for n in numbers if n >= len(faces)]
     if missing:

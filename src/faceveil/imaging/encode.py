@@ -34,9 +34,10 @@ def encode_photo(photo: Photo, *, keep_metadata: bool = False) -> bytes:
 
     Args:
         photo: what to write.
-        keep_metadata: keep EXIF, ICC profile and XMP; all are dropped otherwise.
+        keep_metadata: keep EXIF and XMP, where they may be kept; both are dropped otherwise. The
+            colour profile always stays: without it the colours would be others.
     """
-    metadata = photo.metadata if keep_metadata else {}
+    metadata = {k: v for k, v in photo.metadata.items() if keep_metadata or k == "icc_profile"}
     if photo.pixels.dtype == np.uint16:
         return _encode_deep(photo)
     options = {**_encoder_options(photo), **_metadata_options(photo.format, metadata)}

@@ -27,8 +27,9 @@ class Photo:
         format: ``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``TIFF``.
         settings: what the encoder needs to write the file as it was: quantisation tables,
             subsampling, compression.
-        metadata: ``exif``, ``icc_profile`` and ``xmp`` bytes, where the file has them; the EXIF
-            orientation is reset, since the pixels are upright.
+        metadata: ``exif``, ``icc_profile`` and ``xmp`` bytes, where the file has them and they may
+            be kept (:mod:`.metadata`); the EXIF orientation is reset, since the pixels are upright.
+        withheld: names of the metadata that are never kept, such as ``EXIF MakerNote``.
         spare: nobody else needs the pixels: they may be written over instead of copied.
     """
 
@@ -37,6 +38,7 @@ class Photo:
     format: str = "PNG"
     settings: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, bytes] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()
     spare: bool = False
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from faceveil.errors import ModelError, OptionError
+from faceveil.inference.session import verified_bytes
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.onnx_judge import OnnxGenderJudge, OnnxMatcher
 from faceveil.judges.python_object import first_line, python_judge
 from faceveil.judges.registry import CARDS, bundled, load_card, shared_judges
-from faceveil.runtime.session import verified_bytes
 
 BUNDLED = ("judge_gender", "judge_matcher")
 FORMS = (

@@ -8,9 +8,9 @@ import numpy as np
 
 from faceveil.errors import ModelError, OptionError
 from faceveil.imaging.geometry import CROP_SIZE
+from faceveil.inference.session import freeing, session
 from faceveil.judges.card import JudgeCard
 from faceveil.judges.crop import crop_matrix, judge_crops
-from faceveil.runtime.session import freeing, session
 from faceveil.types import Float32Array, Uint8Array
 
 _CROP_SHAPE = (CROP_SIZE, CROP_SIZE, 3)

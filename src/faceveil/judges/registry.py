@@ -8,9 +8,9 @@ from importlib import resources
 from pathlib import Path
 
 from faceveil.errors import ModelError
+from faceveil.inference.session import WEIGHTS, read_card
 from faceveil.judges.card import JudgeCard
 from faceveil.judges.onnx_judge import OnnxGenderJudge, OnnxMatcher
-from faceveil.runtime.session import WEIGHTS, read_card
 
 CARDS = Path(str(resources.files("faceveil"))) / "judges" / "cards"
 """Cards of public models that FaceVeil does not ship."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from faceveil.errors import OptionError
-from faceveil.runtime.paths import shown
+from faceveil.files.paths import shown
 from faceveil.scale.pictures import type_may_hold, value_may_hold
 
 

@@ -35,7 +35,7 @@ class Worker:
         import cv2
 
         from faceveil import __version__, load_protector
-        from faceveil.runtime.room import hand_back_large_blocks
+        from faceveil.files.memory import hand_back_large_blocks
 
         if task.version != __version__:
             raise OptionError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from faceveil.runtime.report import face_to_dict
+from faceveil.files.reports import face_to_dict
 from faceveil.scale.parts import Outcome
 from faceveil.types import ProtectedFace
 

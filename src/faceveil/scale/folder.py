@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from faceveil.errors import OutputError
-from faceveil.runtime.batch import Existing, FileResult
-from faceveil.runtime.paths import CLIP_SUFFIXES, OTHERS, SUFFIXES, Job, is_clip, plan_jobs, shown
+from faceveil.files.batch import Existing, FileResult
+from faceveil.files.paths import CLIP_SUFFIXES, OTHERS, SUFFIXES, Job, is_clip, plan_jobs, shown
 from faceveil.scale.parts import Outcome, Part, Protect, failed, part_id
 from faceveil.scale.storage import Store
 

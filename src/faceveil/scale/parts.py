@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from faceveil.runtime.batch import FileResult, Status
+from faceveil.files.batch import FileResult, Status
 
 Layout: TypeAlias = Literal["folder", "parquet", "webdataset"]
 Stage: TypeAlias = Literal["plan", "read", "protect", "write", "crash"]

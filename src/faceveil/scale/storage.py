@@ -20,8 +20,8 @@ from faceveil.errors import (
     PhotoError,
     missing_extra,
 )
+from faceveil.files.paths import shown
 from faceveil.imaging.encode import placed
-from faceveil.runtime.paths import shown
 from faceveil.scale.address import complete, shown_address
 
 _COPY = 8 << 20

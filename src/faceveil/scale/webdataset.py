@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, TypeAlias, cast
 
 from faceveil.errors import PhotoError
-from faceveil.runtime.paths import SUFFIXES, shown
+from faceveil.files.paths import SUFFIXES, shown
 from faceveil.scale.parts import Outcome, Part, Protect, failed, part_id
 from faceveil.scale.pictures import is_picture, text_may_hold, text_of
 from faceveil.scale.storage import Store

@@ -13,16 +13,16 @@ from typing import Any
 
 from faceveil import __version__
 from faceveil.errors import FaceVeilError, PhotoError
-from faceveil.imaging.decode import decode_photo
-from faceveil.runtime.batch import (
+from faceveil.files.batch import (
     BatchOptions,
     FileResult,
     PhotoProtector,
     guarded,
     protect_encoded,
 )
-from faceveil.runtime.paths import Job, shown
-from faceveil.runtime.report import counts
+from faceveil.files.paths import Job, shown
+from faceveil.files.reports import counts
+from faceveil.imaging.decode import decode_photo
 from faceveil.scale import folder, parquet, webdataset
 from faceveil.scale.address import shown_address
 from faceveil.scale.faces import face_table

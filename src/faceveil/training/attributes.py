@@ -18,12 +18,12 @@ from torch.nn import functional as F  # noqa: N812
 from faceveil.data.attributes import AttributeTable, attributes_of, columns_of, read_attributes
 from faceveil.data.packs import Pack, load_packs
 from faceveil.errors import OptionError
-from faceveil.networks.face_resnet import FaceResNet
-from faceveil.networks.layout import channels_last
 from faceveil.training import loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import AttributesConfig
 from faceveil.training.gender import as_batch
+from faceveil.training.networks.face_resnet import FaceResNet
+from faceveil.training.networks.layout import channels_last
 from faceveil.types import Float32Array
 
 FRAME = 112

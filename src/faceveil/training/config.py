@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from faceveil.errors import OptionError
-from faceveil.training.configs.adaptive import AdaptiveConfig
-from faceveil.training.configs.classifiers import (
+from faceveil.systems.adaptive.config import AdaptiveConfig
+from faceveil.systems.editors.config import GenderANConfig, PrivacyNetConfig
+from faceveil.systems.mixing.config import CandidateConfig, LandmarkConfig
+from faceveil.systems.san.config import SANConfig
+from faceveil.training.classifiers import (
     AttributesConfig,
     GenderConfig,
     MatcherConfig,
     RaceConfig,
 )
-from faceveil.training.configs.editors import GenderANConfig, PrivacyNetConfig
-from faceveil.training.configs.mixing import CandidateConfig, LandmarkConfig
-from faceveil.training.configs.semi_adversarial import SANConfig
 
 __all__ = [
     "AdaptiveConfig",

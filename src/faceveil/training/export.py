@@ -21,6 +21,7 @@ from faceveil.training.config import Config
 
 TERMS = {
     "celeba": "CelebA: images and labels for non-commercial research purposes",
+    "fairface": "FairFace: images and labels, CC BY 4.0",
     "lfw": "LFW: images for research",
     "utkface": "UTKFace: images and labels for non-commercial research purposes",
 }

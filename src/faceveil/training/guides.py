@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.errors import ModelError
-from faceveil.networks.layout import channels_last
+from faceveil.systems.san.train import load_classifier
 from faceveil.training.augment import random_view
 from faceveil.training.config import GenderConfig, load_config
-from faceveil.training.san import load_classifier
+from faceveil.training.networks.layout import channels_last
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,13 +16,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import Pack, load_packs
 from faceveil.imaging.geometry import arcface_from_canonical, invert
-from faceveil.networks.face_resnet import FaceResNet
-from faceveil.networks.layout import channels_last
 from faceveil.training import loop
 from faceveil.training.augment import random_view, warp
 from faceveil.training.config import MatcherConfig
 from faceveil.training.gender import as_batch
 from faceveil.training.matchers import ARCFACE_SIDE, normalised_theta
+from faceveil.training.networks.face_resnet import FaceResNet
+from faceveil.training.networks.layout import channels_last
 
 
 class Teacher:

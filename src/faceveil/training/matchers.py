@@ -11,10 +11,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from faceveil.errors import ModelError
 from faceveil.imaging.geometry import arcface_from_canonical, invert
-from faceveil.networks.onnx_graph import OnnxGraph
-from faceveil.networks.se_resnet import MARK, SEResNet
-from faceveil.networks.state_file import read_state
-from faceveil.networks.vgg_face import load_vgg_face
+from faceveil.training.networks.onnx_graph import OnnxGraph
+from faceveil.training.networks.se_resnet import MARK, SEResNet
+from faceveil.training.networks.state_file import read_state
+from faceveil.training.networks.vgg_face import load_vgg_face
 
 ARCFACE_SIDE = 112
 
@@ -82,7 +82,7 @@ class VGGFaceMatcher(nn.Module):
     """SAN's own matcher: VGG-Face on the canonical crop at 224 px.
 
     Args:
-        path: its weights; see :func:`faceveil.networks.vgg_face.load_vgg_face`.
+        path: its weights; see :func:`faceveil.training.networks.vgg_face.load_vgg_face`.
         dtype: bfloat16 for speed, float32 for exactness.
     """
 
@@ -104,7 +104,7 @@ class SEResNetMatcher(nn.Module):
     """Gender-AN's own matcher: SE-ResNet-50 of VGGFace2 on the canonical crop at 224 px.
 
     Args:
-        state: its public weights; see :mod:`faceveil.networks.se_resnet`.
+        state: its public weights; see :mod:`faceveil.training.networks.se_resnet`.
         dtype: bfloat16 for speed, float32 for exactness.
     """
 

@@ -19,12 +19,12 @@ from torch.nn import functional as F  # noqa: N812
 from faceveil.data.attributes import RACES
 from faceveil.data.packs import Pack, load_packs
 from faceveil.errors import OptionError
-from faceveil.networks.face_resnet import FaceResNet
-from faceveil.networks.layout import channels_last
 from faceveil.training import loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import RaceConfig
 from faceveil.training.gender import as_batch
+from faceveil.training.networks.face_resnet import FaceResNet
+from faceveil.training.networks.layout import channels_last
 
 FRAME = 112
 

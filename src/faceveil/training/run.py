@@ -126,25 +126,25 @@ def _train(config: Config, data: Path, models: Path, output: Path, device: str) 
 
         return matcher.train(config, data, models, output, device)
     if isinstance(config, GenderANConfig):
-        from faceveil.training import gender_an
+        from faceveil.systems.editors import train_gender_an as gender_an
 
         return gender_an.train(config, data, models, output, device)
     if isinstance(config, AdaptiveConfig):
-        from faceveil.training import adaptive
+        from faceveil.systems.adaptive import train as adaptive
 
         return adaptive.train(config, data, models, output, device)
     if isinstance(config, PrivacyNetConfig):
-        from faceveil.training import privacynet
+        from faceveil.systems.editors import train_privacynet as privacynet
 
         return privacynet.train(config, data, models, output, device)
     if isinstance(config, LandmarkConfig):
-        from faceveil.training import landmarks
+        from faceveil.systems.mixing import train_landmarks as landmarks
 
         return landmarks.train(config, data, models, output, device)
     if isinstance(config, CandidateConfig):
-        from faceveil.training import candidates
+        from faceveil.systems.mixing import train_candidates as candidates
 
         return candidates.train(config, data, output, device)
-    from faceveil.training import san
+    from faceveil.systems.san import train as san
 
     return san.train(config, data, models, output, device)

@@ -16,16 +16,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import load_packs
-from faceveil.imaging.landmarks import INPUT, SIDE, SQUARE
-from faceveil.networks.editor import Editor
-from faceveil.networks.face_resnet import FaceResNet
-from faceveil.networks.gender_cnn import GenderProbability
-from faceveil.networks.input_gradient import LogitAndGradient
-from faceveil.networks.prototypes import mean_faces
-from faceveil.networks.san_inference import SANInference
-from faceveil.protectors.labels import names_of
-from faceveil.training import adaptive, attributes, checkpoint, gender, gender_an, privacynet, san
-from faceveil.training.chosen import BEST
+from faceveil.systems.adaptive import train as adaptive
+from faceveil.systems.editors import train_gender_an as gender_an
+from faceveil.systems.editors import train_privacynet as privacynet
+from faceveil.systems.editors.chosen import BEST
+from faceveil.systems.editors.labels import names_of
+from faceveil.systems.editors.network import Editor
+from faceveil.systems.mixing.landmarks import INPUT, SIDE, SQUARE
+from faceveil.systems.mixing.train_landmarks import LandmarkNet
+from faceveil.systems.noise.input_gradient import LogitAndGradient
+from faceveil.systems.san import train as san
+from faceveil.systems.san.inference import SANInference
+from faceveil.systems.san.prototypes import mean_faces
+from faceveil.training import attributes, checkpoint, gender
 from faceveil.training.config import (
     AdaptiveConfig,
     AttributesConfig,
@@ -38,8 +41,9 @@ from faceveil.training.config import (
     SANConfig,
 )
 from faceveil.training.export import export_onnx
-from faceveil.training.landmarks import LandmarkNet
 from faceveil.training.matchers import ARCFACE_SIDE
+from faceveil.training.networks.face_resnet import FaceResNet
+from faceveil.training.networks.gender_cnn import GenderProbability
 
 Card = dict[str, Any]
 _HIDES = {"Male": "gender", "Young": "age", "Age_Under_30": "age", "White": "race"}
@@ -182,7 +186,8 @@ def ship_gender(config: GenderConfig, run: Path, target: Path, _: Path) -> Card:
     checkpoint.load(run / "checkpoint.safetensors", {"network": network})
     channels = 1 if config.grey else 3
     example = {"image": torch.rand(2, channels, config.frame, config.frame)}
-    export_onnx(GenderProbability(network), example, "p_male", target)
+    reader = config.network in ("plain", "residual", "separable")
+    export_onnx(GenderProbability(network), example, "p_male", target, half=reader)
     return {
         "kind": "gender",
         "title": "Gender classifier, P(male)",

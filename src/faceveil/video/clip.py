@@ -10,10 +10,10 @@ from typing import Protocol
 
 from faceveil.errors import ClipError, OptionError
 from faceveil.imaging.detect import Detector
-from faceveil.protectors.base import CropProtector
-from faceveil.protectors.estimator import GenderEstimator
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import UNKNOWN, gender_name, target_names
+from faceveil.protect.base import CropProtector
+from faceveil.protect.estimator import GenderEstimator
+from faceveil.protect.photo import PhotoOptions
+from faceveil.protect.targets import UNKNOWN, gender_name, target_names
 from faceveil.types import ProtectedFace
 from faceveil.video.finding import find_faces
 from faceveil.video.people import Decider

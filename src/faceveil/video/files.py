@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from faceveil.imaging.encode import placed
-from faceveil.protectors.targets import strength_of
-from faceveil.runtime.attributes import keep_attributes
-from faceveil.runtime.batch import (
+from faceveil.files.attributes import keep_attributes
+from faceveil.files.batch import (
     BatchOptions,
     FileResult,
     guarded,
@@ -16,8 +14,10 @@ from faceveil.runtime.batch import (
     unless_placed,
     without_face,
 )
-from faceveil.runtime.device import usable_cores
-from faceveil.runtime.paths import Job
+from faceveil.files.paths import Job
+from faceveil.imaging.encode import placed
+from faceveil.inference.device import usable_cores
+from faceveil.protect.targets import strength_of
 from faceveil.video.clip import ClipProtector, Progress, copy_clip, look_at, protect_clip
 from faceveil.video.encoders import container_of
 from faceveil.video.reader import Reader

@@ -12,15 +12,15 @@ import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.imaging.crop import extract_crop
-from faceveil.imaging.detect import face_numbers
+from faceveil.imaging.detect import NearDetector, face_numbers
 from faceveil.imaging.geometry import canonical_from_landmarks, transform
 from faceveil.imaging.paste import apply_patches, crop_patch
 from faceveil.imaging.photo import from_rgb
-from faceveil.protectors.base import CropProtector
-from faceveil.protectors.change import change_of
-from faceveil.protectors.obscure import BlackBox
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import asks_for_gender, strength_of
+from faceveil.protect.base import CropProtector
+from faceveil.protect.change import change_of
+from faceveil.protect.photo import PhotoOptions
+from faceveil.protect.targets import asks_for_gender, strength_of
+from faceveil.systems.obscure import BlackBox
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 from faceveil.video.association import iou
 from faceveil.video.blend import REACH, Look, blend
@@ -114,6 +114,8 @@ class Live:
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         """The faces of a frame; may run at any time, in any thread."""
+        if isinstance(self._detector, NearDetector):  # a thorough search is too slow for a camera
+            return self._detector.detect_loosely(rgb)[0]
         return self._detector.detect(rgb)
 
     def begin(

@@ -9,10 +9,10 @@ import numpy as np
 
 from faceveil.imaging.crop import extract_crop, luma
 from faceveil.imaging.geometry import canonical_from_landmarks, transform
-from faceveil.protectors.base import CropProtector
-from faceveil.protectors.estimator import GenderEstimator
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.targets import UNKNOWN, asks_for_gender, numeric_targets
+from faceveil.protect.base import CropProtector
+from faceveil.protect.estimator import GenderEstimator
+from faceveil.protect.photo import PhotoOptions
+from faceveil.protect.targets import UNKNOWN, asks_for_gender, numeric_targets
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 FIRST_FRAMES = 15
@@ -103,7 +103,7 @@ def decide(
         points: (N, 5, 2) landmarks in pixels of the crops.
         protector: the method.
         estimator: reads the gender where the options do not state it.
-        options: gender, target and seed. A random target is drawn from the seed and the first crop.
+        options: gender, target and seed. A random target is drawn from the key and the first crop.
     """
     grey = luma(crops)
     wanted = options.wish(protector)

@@ -11,7 +11,7 @@ import numpy as np
 from faceveil.imaging.crop import extract_crop
 from faceveil.imaging.geometry import compose, transform
 from faceveil.imaging.paste import Patch, crop_patch
-from faceveil.protectors.change import change_of
+from faceveil.protect.change import change_of
 from faceveil.types import Float32Array
 from faceveil.video.blend import REACH, Look, blend
 from faceveil.video.people import Person

@@ -11,12 +11,12 @@ from typing import Any
 from faceveil.api import load_protector
 from faceveil.errors import NoFaceError
 from faceveil.evaluation.check import PhotoCheck, check_photos
+from faceveil.files.memory import room_for
 from faceveil.imaging.decode import decode_photo
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import Photo, as_rgb
 from faceveil.judges.registry import JudgeSet, bundled
-from faceveil.protectors.protector import Protector
-from faceveil.runtime.room import room_for
+from faceveil.protect.protector import Protector
 from faceveil.types import Face, ProtectedFace, Uint8Array
 from faceveil.web.options import ProtectFields
 
@@ -86,7 +86,7 @@ class Engine:
     def protector(self, fields: ProtectFields) -> Protector:
         """The protector that the fields ask for."""
         hide = None if fields.hide is None else tuple(fields.hide.split(","))
-        seed = fields.seed if fields.combine == "gibbs" else 0
+        seed = (fields.seed or 0) if fields.combine == "gibbs" else 0
         key = (fields.method, fields.stages, fields.combine, hide, seed)
         detector = self.detector
         with self._lock:

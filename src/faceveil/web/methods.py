@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from faceveil.errors import ModelError
-from faceveil.protectors.editor import HIDE
-from faceveil.protectors.registry import DEFAULT, list_protectors, options_of
-from faceveil.protectors.targets import DEFAULT_STRENGTH
-from faceveil.runtime.session import WEIGHTS, read_card
+from faceveil.inference.session import WEIGHTS, read_card
+from faceveil.protect.targets import DEFAULT_STRENGTH
+from faceveil.systems.editors.protector import HIDE
+from faceveil.systems.specs import DEFAULT, list_protectors, options_of
 from faceveil.web.settings import Settings
 
 LINES: dict[str, str] = {

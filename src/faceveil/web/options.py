@@ -6,8 +6,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from faceveil.protectors.photo import PhotoOptions
-from faceveil.protectors.registry import DEFAULT
+from faceveil.protect.photo import PhotoOptions
+from faceveil.systems.specs import DEFAULT
 from faceveil.types import Target
 from faceveil.web.errors import ApiError
 
@@ -49,9 +49,16 @@ class ProtectFields(BaseModel):
     combine: Literal["avg", "gibbs"] | None = Field(
         default=None, description="ensemble: average the outputs, or draw one of them"
     )
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="decides random choices")
+    seed: int | None = Field(
+        default=None,
+        ge=0,
+        le=2**32 - 1,
+        description="decides random choices in place of this machine's key",
+    )
     aligned: bool = Field(default=False, description="the photo is a square canonical face crop")
-    keep_metadata: bool = Field(default=False, description="keep EXIF, colour profile and XMP")
+    keep_metadata: bool = Field(
+        default=False, description="keep EXIF and XMP of camera, time, place"
+    )
     check: bool = Field(default=False, description="answer json or zip: also say if it worked")
     answer: Literal["image", "json", "zip"] = Field(
         default="image", description="the picture, JSON with picture and faces, or a zip of many"

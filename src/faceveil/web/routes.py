@@ -13,9 +13,9 @@ from fastapi import APIRouter, Request, Response
 from faceveil import __version__
 from faceveil.errors import FaceVeilError
 from faceveil.evaluation.check import PhotoCheck
+from faceveil.files.memory import room_for
+from faceveil.files.reports import face_to_dict
 from faceveil.imaging.encode import encode_photo
-from faceveil.runtime.report import face_to_dict
-from faceveil.runtime.room import room_for
 from faceveil.types import Face
 from faceveil.web.engine import Done, Engine
 from faceveil.web.errors import ApiError, as_api_error, responses

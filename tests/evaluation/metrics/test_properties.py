@@ -100,6 +100,42 @@ def test_a_looser_rate_lets_no_fewer_pass(impostor, genuine, a, b):
     assert (np.array(impostor) >= v.threshold_at_fmr(impostor, low)).mean() <= low
 
 
+def threshold_by_brute_force(impostor, fmr):
+    """Every score that was seen is tried, from the lowest on."""
+    for candidate in sorted(set(impostor)):
+        if sum(x >= candidate for x in impostor) / len(impostor) <= fmr:
+            return candidate
+    return np.nextafter(max(impostor), np.inf)
+
+
+@quick
+@given(st.lists(score, min_size=100, max_size=140),
+       st.one_of(st.sampled_from([0.1, 0.2, 0.29, 0.5, 0.57]), st.floats(0.1, 0.99)))  # fmt: skip
+def test_threshold_by_brute_force(impostor, fmr):
+    found = v.threshold_at_fmr(impostor, fmr)
+    assert found == threshold_by_brute_force(impostor, fmr)
+    falling = np.sort(impostor)[::-1]
+    allowed = v.may_pass(len(falling), fmr)
+    for kept in (allowed + 1, len(falling)):
+        assert v.threshold_of_highest(falling[:kept], len(falling), fmr) == found
+
+
+@pytest.mark.parametrize(("fmr", "expected"), [(0.1, 1.0), (0.2, 1.0), (0.95, 1.0), (0.05, None)])
+def test_ties_are_not_interpolated(fmr, expected):
+    impostor = [0.0] * 180 + [1.0] * 20
+    found = v.threshold_at_fmr(impostor, fmr)
+    assert found == (expected or np.nextafter(1.0, 2.0))
+
+
+@quick
+@given(st.integers(1, 10**7), st.floats(0, 1), st.integers(0, 10**7))
+def test_how_many_may_pass(total, fmr, some):
+    found = v.may_pass(total, fmr)
+    assert found / total <= fmr
+    assert (found + 1) / total > fmr
+    assert v.may_pass(total, min(some, total) / total) == min(some, total)
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), st.integers(8, 30))
 def test_few_scores_at_a_time_give_what_all_give(seed, people):

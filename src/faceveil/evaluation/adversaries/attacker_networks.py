@@ -45,7 +45,7 @@ class Architecture:
 
     def network(self) -> nn.Module:
         """Untrained: faces -> (N, 1) logits of P(male)."""
-        from faceveil.networks.attacker_cnns import attacker_cnn
+        from faceveil.evaluation.adversaries.attacker_cnns import attacker_cnn
 
         return attacker_cnn(self.body, 3 if self.colour else 1)
 

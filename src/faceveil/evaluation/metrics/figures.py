@@ -46,11 +46,12 @@ def figures(
         return match(probe, gallery, identity, fmrs)
     genuine, impostor = verification.pair_scores(probe, gallery, identity)
     thresholds = tuple(verification.threshold_at_fmr(impostor, fmr) for fmr in fmrs)
+    falling = np.sort(impostor)[::-1]
     eer = verification.verification_eer(genuine, impostor)
     rates: Float64Array = np.logspace(
         np.log10(min(1.0, max(10 / len(impostor), 1e-6))), 0, CURVE_POINTS
     )
-    at = np.quantile(impostor, 1 - rates)
+    at = [verification.threshold_of_highest(falling, len(falling), rate) for rate in rates]
     found = np.asarray(genuine, np.float64)
     return Matching(
         tuple(float((found >= t).mean()) for t in thresholds),

@@ -91,9 +91,25 @@ def tmr_interval(
             kept = min(total, 4 * kept)
             top, one, other = highest_impostors(probe, gallery, identity, kept)
             passed = np.cumsum(counts[one] * counts[other])
-        threshold = top[int(np.searchsorted(passed, limit, "right"))]  # the first not to pass
-        values.append(float((weight * (genuine > threshold)).sum() / weight.sum()))
+        threshold = _threshold(top, passed, limit)
+        values.append(float((weight * (genuine >= threshold)).sum() / weight.sum()))
     return percentile(values, level)
+
+
+def _threshold(top: Float32Array, passed: Float64Array, limit: float) -> float:
+    """The lowest score that a repeat holds above the first that must not pass; just above if none.
+
+    Args:
+        top: (K,) the highest impostor scores, falling.
+        passed: (K,) how many pairs pass from each of them on: the running sum of their weights.
+        limit: how many may pass, fewer than all of ``passed``.
+    """
+    refused = float(top[int(np.searchsorted(passed, limit, "right"))])
+    higher = int(np.searchsorted(-top, -refused, "left"))
+    if higher == 0 or passed[higher - 1] == 0:
+        return float(np.nextafter(refused, np.inf))
+    # The running sum last rose at the lowest of them that was drawn.
+    return float(top[int(np.searchsorted(passed[:higher], passed[higher - 1], "left"))])
 
 
 def _genuine(

@@ -6,7 +6,6 @@ threshold at a low FMR needs only the highest impostor scores, and the EER only 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics.checks import enough_impostors, finite_scores
 from faceveil.evaluation.metrics.pairs import blocks, highest_impostors, impostor_pairs
-from faceveil.evaluation.metrics.verification import threshold_of_highest
+from faceveil.evaluation.metrics.verification import may_pass, threshold_of_highest
 from faceveil.evaluation.metrics.weighted import weighted_eer
 from faceveil.types import Float32Array, Float64Array
 
@@ -77,7 +76,7 @@ def match(
         parts.append(block.scores[block.genuine])
         coarse += np.bincount(_bin(block.scores[block.impostor]), minlength=_BINS)
     genuine = finite_scores(np.concatenate(parts), "genuine")
-    kept = max((math.floor((total - 1) * fmr) + 2 for fmr in fmrs), default=1)
+    kept = max((may_pass(total, fmr) + 1 for fmr in fmrs), default=1)
     highest = highest_impostors(probe, gallery, identity, kept)[0].astype(np.float64)
     thresholds = tuple(threshold_of_highest(highest, total, fmr) for fmr in fmrs)
     tmr = tuple(float((genuine >= t).mean()) for t in thresholds)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceveil.errors import OptionError
-from faceveil.runtime.session import session
+from faceveil.inference.session import session
 
 
 def perceptual_index(ma: float, niqe: float) -> float:

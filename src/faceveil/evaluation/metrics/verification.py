@@ -22,6 +22,7 @@ __all__ = [
     "keras_pair_scores",
     "keras_score",
     "lfw_accuracy",
+    "may_pass",
     "pair_scores",
     "pairing",
     "rank1",
@@ -37,7 +38,11 @@ PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
 
 
 def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
-    """The (1 - fmr) quantile of the impostor scores; above it where ties let more than fmr pass.
+    """The smallest impostor score from which on no more than that rate of impostors pass.
+
+    A score passes where it is at or above the threshold. Nothing is interpolated: equal scores pass
+    or fail together, and a looser rate never gives a higher threshold. Where the highest scores
+    are so often the same that none of them may pass, the threshold lies just above them.
 
     Args:
         impostor: (N,) scores of different people; N >= 10 / fmr.
@@ -48,28 +53,38 @@ def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
     """
     scores = finite_scores(impostor, "impostor")
     enough_impostors(len(scores), fmr)
-    kept = min(len(scores), math.floor((len(scores) - 1) * fmr) + 2)
+    kept = min(len(scores), may_pass(len(scores), fmr) + 1)
     highest = np.sort(np.partition(scores, len(scores) - kept)[len(scores) - kept :])[::-1]
     return threshold_of_highest(highest, len(scores), fmr)
 
 
-def threshold_of_highest(highest: NDArray[np.float64], total: int, fmr: float) -> float:
+def threshold_of_highest(highest: NDArray[np.floating], total: int, fmr: float) -> float:
     """:func:`threshold_at_fmr` where only the highest impostor scores are at hand.
 
     Args:
-        highest: (K,) the highest scores, falling; K >= floor((total - 1) fmr) + 2, or all.
+        highest: (K,) the highest scores, falling; K > :func:`may_pass`, or all.
         total: number of impostor pairs.
-        fmr: false match rate in (0, 1).
+        fmr: false match rate in (0, 1]; where all may pass, the threshold is minus infinity.
     """
-    place = (total - 1) * fmr  # the quantile's place, counted from the highest score
-    first = math.floor(place)
-    upper, lower = highest[first], highest[min(first + 1, len(highest) - 1)]
-    threshold = float(upper + (place - first) * (lower - upper))
-    # Ties at the quantile (a matcher that gives few values) would let more impostors through.
-    while (highest >= threshold).sum() > fmr * total + 1e-9:
-        above = highest[highest > threshold]
-        threshold = float(above[-1]) if len(above) else float(np.nextafter(threshold, np.inf))
-    return threshold
+    allowed = may_pass(total, fmr)
+    if allowed >= total:
+        return -math.inf
+    refused = float(highest[allowed])  # the highest score that must not pass
+    above = int(np.searchsorted(-highest, -refused, "left"))
+    return float(highest[above - 1]) if above else math.nextafter(refused, math.inf)
+
+
+def may_pass(total: int, fmr: float) -> int:
+    """How many of so many impostors pass at most: the largest n with n / total <= fmr.
+
+    Args:
+        total: number of impostor pairs, 1 or more.
+        fmr: false match rate in [0, 1].
+    """
+    passing = math.floor(fmr * total)  # by rounding, one too many or too few
+    if passing / total > fmr:
+        return passing - 1
+    return passing + 1 if (passing + 1) / total <= fmr else passing
 
 
 def tmr_at_fmr(genuine: ArrayLike, impostor: ArrayLike, fmr: float) -> float:

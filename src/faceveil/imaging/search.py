@@ -1,0 +1,293 @@
+"""A thorough search for faces: at several scales, with a border, turned, brightened, and twice.
+
+CenterFace finds faces of 24 to 400 pixels of what it is shown, and few outside. An upright face of
+64 pixels scores 0.8 or more, most turned ones less, with landmarks that are wrong. So large photos
+are also looked at in tiles, and what scores less than it should is cut out, brought to the size
+that the network likes best, and looked at again in four orientations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from faceveil.imaging.geometry import canonical_template
+from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
+
+Found = tuple[Float32Array, Float32Array, Float32Array]
+"""Boxes (K, 4), landmarks (K, 5, 2) and scores (K,) in pixels of what was looked at."""
+
+Network = Callable[[Uint8Array, float], Found]
+
+LEAST = 0.1
+"""Score above which a place is looked at again."""
+
+CONFIRMED = 0.4
+"""Score of a second look, at the best size, that makes a face of a doubtful place."""
+
+MAYBE = 0.25
+"""Score of a second look below which a doubtful place is no face."""
+
+PLAIN = 0.8
+"""Score of upright faces of a good size; below, they may be turned."""
+
+PLACES = 200
+"""Places that are looked at again, by falling score; further ones stay what they are."""
+
+FINE = 0.4
+"""Scale of the tiles: faces of 40 pixels of the photo have 16 in them."""
+
+_TILE, _OVERLAP = 960, 192
+_AGAIN, _SPAN = 80, 2.4  # pixels of a face that is looked at again, and sides of it in the cutting
+_BORDERED, _WITHIN = 320, 176  # pixels of a small look with a border, and of the photo in it
+# Pixels of a face outside of which landmarks are off by a tenth of the eye distance.
+_SMALL, _LARGE = 36, 400
+_DARK = 100.0  # luma that one pixel in a hundred exceeds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What a search saw.
+
+    Attributes:
+        faces: the faces, by falling score.
+        doubtful: places that may be faces, by falling score.
+    """
+
+    faces: tuple[Face, ...]
+    doubtful: tuple[Face, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    box: Float64Array
+    points: Float64Array
+    score: float
+    seen: float
+    """Its longer side in pixels of what was looked at."""
+
+    @property
+    def side(self) -> float:
+        return float(np.max(self.box[2:] - self.box[:2]))
+
+    @property
+    def centre(self) -> Float64Array:
+        return (self.box[:2] + self.box[2:]) / 2
+
+
+class Search:
+    """One search of one photo.
+
+    Args:
+        network: looks at a picture once.
+        rgb: (H, W, 3) uint8 upright photo.
+        small: the photo at the detector's size.
+        threshold: score of a face at the first look.
+    """
+
+    def __init__(
+        self, network: Network, rgb: Uint8Array, small: Uint8Array, threshold: float
+    ) -> None:
+        self.rgb, self.small, self.threshold = rgb, small, threshold
+        self._network = network
+        self._tone: tuple[float, float] | None = None
+        low, high = np.percentile(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[::2, ::2], (1, 99))
+        if high < _DARK and high - low >= 4:  # a flat picture has nothing to stretch
+            self._tone = float(low), float(high)
+
+    def run(self) -> Sight:
+        """Look everywhere, and again where that left doubts."""
+        large = max(self.rgb.shape[:2]) * FINE > max(self.small.shape[:2])
+        first = self._whole(self.small)
+        if large:
+            first += self._tiles()
+        if max(self.small.shape[:2]) >= 2 * _BORDERED:
+            first += self._bordered()
+        faces, doubtful = self._settled(_distinct(first))
+        if not faces:
+            more = [*first, *self._bordered()]
+            for turns in (1, 2, 3):
+                more += self._whole(self.small, turns)
+            faces, doubtful = self._settled(_distinct(more))
+        return Sight(_as_faces(faces), _as_faces(doubtful))
+
+    def _look(self, picture: Uint8Array, turns: int = 0) -> list[_Place]:
+        """Places in pixels of the picture, which is turned so often by 90 degrees for the look."""
+        if self._tone is not None:
+            low, high = self._tone
+            soft = cv2.GaussianBlur(picture, (0, 0), 1.5).astype(np.float32)
+            picture = np.clip((soft - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+        turned = np.ascontiguousarray(np.rot90(picture, turns))
+        boxes, points, scores = self._network(turned, LEAST)
+        places = []
+        for box, five, score in zip(boxes, points, scores, strict=True):
+            corners = turned_back(box.reshape(2, 2), picture.shape[:2], turns, edge=0)
+            own = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+            five = turned_back(five, picture.shape[:2], turns, edge=1)
+            places.append(_Place(own, five, float(score), float(np.max(own[2:] - own[:2]))))
+        return places
+
+    def _whole(self, picture: Uint8Array, turns: int = 0) -> list[_Place]:
+        back = np.array(self.rgb.shape[1::-1]) / picture.shape[1::-1]
+        return [_mapped(p, back, np.zeros(2)) for p in self._look(picture, turns)]
+
+    def _tiles(self) -> list[_Place]:
+        """Parts of the photo at a finer scale, one after another: their size does not grow."""
+        height, width = (max(1, round(side * FINE)) for side in self.rgb.shape[:2])
+        fine = cv2.resize(self.rgb, (width, height), interpolation=cv2.INTER_AREA)
+        back = np.array(self.rgb.shape[1::-1]) / (width, height)
+        found = []
+        for y in _starts(height):
+            for x in _starts(width):
+                part = np.asarray(fine[y : y + _TILE, x : x + _TILE], np.uint8)
+                found += [_mapped(p, back, np.array([x, y])) for p in self._look(part)]
+        return found
+
+    def _bordered(self) -> list[_Place]:
+        """The photo small, within a border: faces that fill it, or are larger than it."""
+        scale = _WITHIN / max(self.small.shape[:2])
+        width, height = (max(1, round(side * scale)) for side in self.small.shape[1::-1])
+        picture = np.full((_BORDERED, _BORDERED, 3), 128, np.uint8)
+        x, y = (_BORDERED - width) // 2, (_BORDERED - height) // 2
+        inner = cv2.resize(self.small, (width, height), interpolation=cv2.INTER_AREA)
+        picture[y : y + height, x : x + width] = inner
+        back = np.array(self.rgb.shape[1::-1]) / (width, height)
+        found = [_mapped(p, back, np.array([-x, -y])) for p in self._look(picture)]
+        shape = np.array(self.rgb.shape[1::-1])
+        return [p for p in found if ((p.centre >= 0) & (p.centre <= shape)).all()]
+
+    def _settled(self, places: list[_Place]) -> tuple[list[_Place], list[_Place]]:
+        """Faces and what may be one, each looked at again where the first look left doubts."""
+        faces, doubtful = [], []
+        for number, place in enumerate(places):
+            sure = place.score >= self.threshold
+            coarse = place.seen < _SMALL and place.side > 1.2 * place.seen
+            coarse = coarse or place.seen > _LARGE
+            if number < PLACES and (coarse or place.score < PLAIN or odd(place.points)):
+                again = self._again(place)
+                # The strict and the lenient: a caller's own threshold above ours is kept to.
+                least = max(CONFIRMED, self.threshold) if self.threshold > 0.5 else CONFIRMED
+                if again is None:
+                    doubtful += [place] if sure else []
+                elif again.score >= least:
+                    faces.append(again)
+                elif sure or again.score >= MAYBE:
+                    doubtful.append(again)
+            else:
+                (faces if sure else doubtful).append(place)
+        faces = _distinct(faces)
+        return faces, _distinct([*faces, *doubtful])[len(faces) :] if doubtful else []
+
+    def _again(self, place: _Place) -> _Place | None:
+        """The same place at the best size and in the orientation that looks most like a face."""
+        best: _Place | None = None
+        side = max(place.side, 1.0)
+        scale, count = _AGAIN / side, round(_AGAIN * _SPAN / 32) * 32
+        corner = place.centre - count / scale / 2
+        picture = self._cut(corner, scale, count)
+        for turns in range(4):
+            for found in self._look(picture, turns):
+                near = np.abs(found.centre - count / 2).max() < 0.5 * _AGAIN
+                if not near or not 0.4 < found.side / _AGAIN < 2.5:
+                    continue
+                if best is None or found.score > best.score + (0.05 if turns else 0.0):
+                    best = found
+            if turns == 0 and best is not None and best.score >= PLAIN and not odd(best.points):
+                break
+        if best is None:
+            return None
+        moved = _mapped(best, np.full(2, 1 / scale), corner * scale)
+        return replace(moved, seen=best.seen)
+
+    def _cut(self, corner: Float64Array, scale: float, count: int) -> Uint8Array:
+        """A square of the photo, (count, count, 3), black beyond the photo."""
+        low = np.floor(corner).astype(int)
+        side = max(1, round(count / scale))
+        height, width = self.rgb.shape[:2]
+        x0, y0 = np.clip(low, 0, (width, height))
+        x1, y1 = np.clip(low + side, 0, (width, height))
+        part = self.rgb[y0:y1, x0:x1]
+        picture = np.zeros((count, count, 3), np.uint8)
+        if part.size:
+            a, b = (np.array([(x0, y0), (x1, y1)]) - low) * count / side
+            (left, top), (right, bottom) = np.rint(a).astype(int), np.rint(b).astype(int)
+            if right > left and bottom > top:
+                method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+                small = cv2.resize(part, (right - left, bottom - top), interpolation=method)
+                picture[top:bottom, left:right] = small
+        return picture
+
+
+def turned_back(
+    points: Float32Array | Float64Array, shape: tuple[int, int], turns: int, edge: int
+) -> Float64Array:
+    """Points of ``np.rot90(picture, turns)`` in the picture.
+
+    Args:
+        points: (N, 2) x and y.
+        shape: (H, W) of the picture.
+        turns: quarter turns against the clock.
+        edge: 1 for pixels' centres (the first is 0), 0 for edges.
+    """
+    height, width = shape[0] - edge, shape[1] - edge
+    x, y = np.asarray(points, np.float64).T
+    back = ((x, y), (width - y, x), (width - x, height - y), (y, height - x))[turns % 4]
+    return np.stack(back, axis=1)
+
+
+def odd(points: Float64Array) -> bool:
+    """Whether five landmarks are no upright face's: turned by over 30 degrees, or badly fitting."""
+    template = canonical_template(224)
+    a, b = (p[:, 0] + 1j * p[:, 1] for p in (template, np.asarray(points, np.float64)))
+    a, b = a - a.mean(), b - b.mean()
+    map_ = (b * a.conj()).sum() / (np.abs(a) ** 2).sum()
+    if abs(map_) < 1e-9:
+        return True
+    misfit = float(np.abs(b - map_ * a).mean() / abs(map_)) / 64
+    return abs(float(np.degrees(np.angle(map_)))) > 30 or misfit > 0.18
+
+
+def _mapped(place: _Place, back: Float64Array, corner: Float64Array) -> _Place:
+    """From pixels of a part, whose corner lies there in the whole, to the photo's."""
+    box = ((place.box.reshape(2, 2) + corner) * back).ravel()
+    points = (place.points + corner + 0.5) * back - 0.5
+    return replace(place, box=box, points=points)
+
+
+def _starts(length: int) -> Iterator[int]:
+    """Where tiles begin, evenly spread."""
+    count = 1 if length <= _TILE else -(-(length - _OVERLAP) // (_TILE - _OVERLAP))
+    for k in range(count):
+        yield 0 if count == 1 else round(k * (length - _TILE) / (count - 1))
+
+
+def _distinct(places: list[_Place]) -> list[_Place]:
+    """Each once, by falling score: those that overlap with or lie in a better one go."""
+    left = sorted(places, key=lambda p: -p.score)
+    if not left:
+        return []
+    boxes = np.stack([p.box for p in left])
+    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6), axis=1)
+    kept: list[int] = []
+    for i in range(len(left)):
+        if kept:
+            low = np.maximum(boxes[i, :2], boxes[kept, :2])
+            high = np.minimum(boxes[i, 2:], boxes[kept, 2:])
+            shared = np.prod(np.clip(high - low, 0, None), axis=1)
+            union = area[i] + area[kept] - shared
+            if (shared > 0.3 * union).any() or (shared > 0.7 * area[i]).any():
+                continue
+        kept.append(i)
+    return [left[i] for i in kept]
+
+
+def _as_faces(places: list[_Place]) -> tuple[Face, ...]:
+    faces = []
+    for p in sorted(places, key=lambda p: -p.score):
+        if np.linalg.norm(p.points[1] - p.points[0]) >= 4.0:
+            x0, y0, x1, y1 = p.box.tolist()
+            faces.append(Face((x0, y0, x1, y1), p.points.astype(np.float32), p.score))
+    return tuple(faces)

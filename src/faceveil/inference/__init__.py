@@ -1,0 +1,1 @@
+"""Networks run here: sessions, devices, precision."""

@@ -1,0 +1,205 @@
+"""One photo, end to end: find, align, protect, paste back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from faceveil.errors import OptionError
+from faceveil.imaging.crop import extract_crop, luma
+from faceveil.imaging.detect import Detector, choose_faces
+from faceveil.imaging.geometry import (
+    CROP_SIZE,
+    canonical_from_landmarks,
+    canonical_template,
+    transform,
+)
+from faceveil.imaging.paste import Patch, apply_patches, crop_patch
+from faceveil.imaging.photo import Photo, as_rgb
+from faceveil.protect.base import CropProtector
+from faceveil.protect.change import change_of
+from faceveil.protect.estimator import GenderEstimator
+from faceveil.protect.targets import (
+    UNKNOWN,
+    Draw,
+    asks_for_gender,
+    checked_strength,
+    gender_name,
+    numeric_targets,
+    strength_of,
+    target_names,
+    wish,
+)
+from faceveil.types import (
+    Face,
+    Float32Array,
+    Float64Array,
+    Gender,
+    ProtectedFace,
+    Target,
+    Uint8Array,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoOptions:
+    """What the user wants done to each photo.
+
+    Attributes:
+        faces: ``all``, ``largest``, or numbers such as ``0,2`` from left to right.
+        gender: of all chosen faces; None to estimate each.
+        target: what they should read as; where None, random if there is a key or a person, else
+            what the method does on its own.
+        strength: 0 leaves the photo as it is, 1 is the full change; None for the method's own.
+        seed: decides ``target="random"`` where there is no key; None for this machine's own key.
+        aligned: the photo is a square canonical crop already: nothing is detected.
+        key: a secret in place of the seed; see :class:`faceveil.protect.targets.Draw`.
+        person: who is shown: the same random target in all photos of one person.
+        own: this machine's key, where targets are drawn on another one.
+    """
+
+    faces: str = "all"
+    gender: Gender | None = None
+    target: Target | None = None
+    strength: float | None = None
+    seed: int | None = None
+    aligned: bool = False
+    key: bytes = b""
+    person: str = ""
+    own: bytes = b""
+
+    def wish(self, protector: CropProtector) -> Target:
+        """What faces are to read as.
+
+        Raises:
+            OptionError: if there is a wish that the method cannot grant.
+        """
+        drawn = bool(self.key or self.person)
+        return wish(protector.name, protector.own_target, self.target, drawn=drawn)
+
+    @property
+    def draw(self) -> Draw:
+        """What decides random targets."""
+        return Draw(self.seed, self.key or self.own, self.person)
+
+    def __post_init__(self) -> None:
+        checked_strength(self.strength)
+        if (self.key or self.person) and self.target not in (None, "random"):
+            got = "key" if self.key else "person"
+            raise OptionError(f"{got}: it decides random targets; add target random")
+        self.draw  # noqa: B018  # raises where the key is none
+        if self.gender not in (None, "female", "male"):
+            raise OptionError(f"gender: got {self.gender!r}; expected female, male, or None")
+
+
+def protect_photo(
+    photo: Photo,
+    protector: CropProtector,
+    estimator: GenderEstimator,
+    detector: Detector,
+    options: PhotoOptions,
+    given_faces: tuple[Face, ...] | None = None,
+) -> tuple[Photo, tuple[ProtectedFace, ...]]:
+    """Protect the faces of a photo.
+
+    Args:
+        photo: the photo.
+        protector: the method.
+        estimator: reads the gender where the options do not state it.
+        detector: finds faces where none are given.
+        options: what to do.
+        given_faces: faces that the caller knows; the detector is not asked then.
+
+    Returns:
+        The protected photo (equal to the input outside the faces) and what was done to each face;
+        the photo itself and an empty tuple where there is no face.
+    """
+    rgb = as_rgb(photo)
+    options.wish(protector)  # a wish that cannot be granted, even where there is no face
+    if options.aligned:
+        return _protect_aligned(photo, protector, estimator, options)
+    found = detector.detect(rgb) if given_faces is None else given_faces
+    faces = choose_faces(found, options.faces)
+    if not faces:
+        return photo, ()
+    maps = [canonical_from_landmarks(face.landmarks) for face in faces]
+    # All of them before the first change, since neighbours' crops overlap.
+    crops = [extract_crop(rgb, matrix)[None] for matrix in maps]
+    done: list[ProtectedFace] = []
+
+    def patches() -> Iterator[Patch]:
+        # One face at a time: a crowd needs no more memory, and a batch is no quicker.
+        for face, matrix, crop in zip(faces, maps, crops, strict=True):
+            points = transform(matrix, face.landmarks)[None]
+            change, described = _changed(face, crop, points, protector, estimator, options)
+            done.append(described)
+            yield crop_patch(change, matrix, rgb.shape)
+
+    return apply_patches(photo, patches()), tuple(done)
+
+
+def _changed(
+    face: Face,
+    crop: Uint8Array,
+    points: Float64Array | None,
+    protector: CropProtector,
+    estimator: GenderEstimator,
+    options: PhotoOptions,
+) -> tuple[Float32Array, ProtectedFace]:
+    """The change of a face's crop, (1, 224, 224, 3), and what is said of it."""
+    wanted = options.wish(protector)
+    male, p_male = _genders(options, protector, estimator, crop)
+    target = numeric_targets(male, wanted, crop, options.draw)
+    share = strength_of(protector, options.strength)
+    change = (share * change_of(protector, crop, male, target, points))[0]
+    described = ProtectedFace(
+        face=face,
+        gender=gender_name(float(male[0])),
+        gender_given=options.gender is not None,
+        p_male=None if p_male is None else float(p_male[0]),
+        target=target_names(target)[0],
+        mean_change=float(np.abs(change).mean()),
+    )
+    return change, described
+
+
+def _protect_aligned(
+    photo: Photo, protector: CropProtector, estimator: GenderEstimator, options: PhotoOptions
+) -> tuple[Photo, tuple[ProtectedFace, ...]]:
+    """A photo that is a canonical crop: the change covers it whole, without a feather."""
+    height, width = photo.pixels.shape[:2]
+    if height != width:
+        raise OptionError(
+            f"aligned: got {width} x {height} pixels; expected a square canonical crop"
+        )
+    rgb = as_rgb(photo)
+    full = (CROP_SIZE, CROP_SIZE)
+    method = cv2.INTER_AREA if height > CROP_SIZE else cv2.INTER_CUBIC
+    crop = np.asarray(cv2.resize(rgb, full, interpolation=method), np.uint8)[None]
+    points = canonical_template(height).astype(np.float32)
+    face = Face((0.0, 0.0, float(width), float(height)), points)
+    change, described = _changed(face, crop, None, protector, estimator, options)
+    method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
+    own = np.asarray(cv2.resize(change, (width, height), interpolation=method), np.float32)
+    return apply_patches(photo, [Patch(0, 0, own)]), (described,)
+
+
+def _genders(
+    options: PhotoOptions,
+    protector: CropProtector,
+    estimator: GenderEstimator,
+    crops: Uint8Array,
+) -> tuple[Float32Array, Float32Array | None]:
+    """1 for male and 0 for female of each face, and P(male) where it was estimated.
+
+    Where nothing depends on it, nobody's gender is read: 0.5.
+    """
+    if options.gender is not None:
+        return np.full(len(crops), options.gender == "male", np.float32), None
+    if not asks_for_gender(options.wish(protector), protector.needs_gender):
+        return np.full(len(crops), UNKNOWN, np.float32), None
+    p_male = estimator.p_male(luma(crops))
+    return (p_male >= 0.5).astype(np.float32), p_male

@@ -1,0 +1,203 @@
+"""The object that users hold: photos and crops in, protected photos and crops out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from faceveil.errors import OptionError
+from faceveil.imaging.crop import luma
+from faceveil.imaging.decode import MAX_PIXELS, load_photo
+from faceveil.imaging.detect import Detector
+from faceveil.imaging.geometry import CROP_SIZE
+from faceveil.imaging.photo import Photo, as_rgb, from_rgb
+from faceveil.protect.base import CropProtector
+from faceveil.protect.change import change_of
+from faceveil.protect.estimator import GenderEstimator
+from faceveil.protect.photo import PhotoOptions, protect_photo
+from faceveil.protect.targets import (
+    UNKNOWN,
+    Draw,
+    asks_for_gender,
+    checked_strength,
+    numeric_targets,
+    strength_of,
+    wish,
+)
+from faceveil.types import (
+    Face,
+    Float32Array,
+    Gender,
+    ProtectedFace,
+    ProtectedPhoto,
+    Target,
+    Uint8Array,
+)
+
+_TOGETHER = 64  # crops at a time: memory does not grow with their number
+
+
+class Protector:
+    """Protects photos and crops with one method.
+
+    Made by :func:`faceveil.load_protector`. Holds models only, no state of photos: safe to share
+    between threads.
+
+    Args:
+        crop_protector: the method.
+        estimator: reads the gender that protection starts from where it is not given.
+        detector: finds faces in photos.
+    """
+
+    def __init__(
+        self, crop_protector: CropProtector, estimator: GenderEstimator, detector: Detector
+    ) -> None:
+        self.crop_protector = crop_protector
+        self.estimator = estimator
+        self.detector = detector
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        return self.crop_protector.name
+
+    @property
+    def device(self) -> str:
+        """What the method's networks run on, such as ``CPU``, ``CPU (OpenVINO)`` or ``CUDA``."""
+        return getattr(self.crop_protector, "runs_on", self.estimator.device)
+
+    def protect_photo(
+        self,
+        photo: Uint8Array | str | Path,
+        *,
+        faces: str | Sequence[Face] = "all",
+        gender: Gender | None = None,
+        target: Target | None = None,
+        strength: float | None = None,
+        seed: int | None = None,
+        aligned: bool = False,
+        key: bytes = b"",
+        person: str = "",
+    ) -> ProtectedPhoto:
+        """Protect the faces of one photo.
+
+        Args:
+            photo: (H, W, 3) RGB or (H, W) grey uint8 array, or the path of a file.
+            faces: ``all``, ``largest``, numbers such as ``0,2`` from left to right, or the
+                caller's own faces (box and five landmarks each).
+            gender: of all chosen faces; None to estimate each, where anything depends on it.
+            target: what they should read as; where None, random if there is a key or a person, else
+                what the method does on its own (``opposite``, but ``random`` for the default).
+            strength: 0 leaves the photo as it is, 1 is the full change; None for 0.8, or 1 where
+                the method stands in for the face (a blur).
+            seed: decides ``target="random"``; where None, this machine's own key does.
+            aligned: the photo is a square canonical crop: nothing is detected.
+            key: a secret of at least 16 bytes in place of the seed: nobody without it can tell
+                which random target a face got.
+            person: a name: the same random target in all photos of one person.
+
+        Returns:
+            The protected photo and what was done to each face; no faces where none was found.
+
+        Raises:
+            PhotoError: if the photo cannot be read.
+            OptionError: if an option has a bad value.
+        """
+        loaded = (
+            from_rgb(photo)
+            if isinstance(photo, np.ndarray)
+            else load_photo(Path(photo), max_pixels=MAX_PIXELS)
+        )
+        spec = faces if isinstance(faces, str) else "all"
+        options = PhotoOptions(spec, gender, target, strength, seed, aligned, key, person)
+        given = None if isinstance(faces, str) else tuple(faces)
+        done, found = self.protect_loaded(loaded, options, given)
+        return ProtectedPhoto(as_rgb(done), found)
+
+    def protect_loaded(
+        self, photo: Photo, options: PhotoOptions, given: tuple[Face, ...] | None = None
+    ) -> tuple[Photo, tuple[ProtectedFace, ...]]:
+        """Protect a decoded photo, in its own mode and depth; what the command line calls."""
+        return protect_photo(
+            photo, self.crop_protector, self.estimator, self.detector, options, given
+        )
+
+    def protect_crops(
+        self,
+        crops: Uint8Array,
+        genders: Sequence[int] | Uint8Array | None = None,
+        *,
+        target: Target | None = None,
+        strength: float | None = None,
+        seed: int | None = None,
+        key: bytes = b"",
+    ) -> Uint8Array:
+        """Protect canonical crops.
+
+        Args:
+            crops: (N, 224, 224) grey or (N, 224, 224, 3) RGB uint8, in the canonical frame.
+            genders: (N,) of 0 female, 1 male; None to estimate them.
+            target: what they should read as; where None, random if there is a key, else what the
+                method does on its own.
+            strength: 0 leaves the crops as they are, 1 is the full change; None as in photos.
+            seed: decides ``target="random"``; where None, this machine's own key does.
+            key: a secret of at least 16 bytes in its place.
+
+        Returns:
+            The shape of ``crops``, uint8. Methods that work on luma keep the colour of RGB crops:
+            all channels get the same change.
+
+        Raises:
+            OptionError: if a shape, type or value is not as above.
+        """
+        method = self.crop_protector
+        share = strength_of(method, checked_strength(strength))
+        wanted = wish(method.name, method.own_target, target, drawn=bool(key))
+        _check_crops(crops)
+        done, draw = crops.copy(), Draw(seed, key)
+        if len(crops) == 0:
+            return done
+        male = self._genders(genders, crops, wanted)
+        for start in range(0, len(crops), _TOGETHER):
+            rows = slice(start, start + _TOGETHER)
+            numbers = numeric_targets(male[rows], wanted, crops[rows], draw)
+            change = share * change_of(method, crops[rows], male[rows], numbers, None)
+            change = change if change.ndim == crops.ndim else change[..., None]
+            done[rows] = np.clip(np.rint(crops[rows] + change * 255), 0, 255)
+        return done
+
+    def _genders(
+        self, genders: Sequence[int] | Uint8Array | None, crops: Uint8Array, wanted: Target
+    ) -> Float32Array:
+        if genders is None and not asks_for_gender(wanted, self.crop_protector.needs_gender):
+            return np.full(len(crops), UNKNOWN, np.float32)
+        if genders is None:
+            parts = [crops[k : k + _TOGETHER] for k in range(0, len(crops), _TOGETHER)]
+            p_male = [self.estimator.p_male(_luma(part)) for part in parts]
+            return (np.concatenate(p_male) >= 0.5).astype(np.float32)
+        given = np.asarray(genders)
+        if given.shape != (len(crops),) or not np.isin(given, (0, 1)).all():
+            raise OptionError(
+                f"genders: got {given.tolist() if given.size < 9 else given.shape}; expected "
+                f"{len(crops)} values of 0 (female) or 1 (male), or None"
+            )
+        return given.astype(np.float32)
+
+
+def _luma(crops: Uint8Array) -> Float32Array:
+    grey = crops.ndim == 3
+    return np.asarray(crops / np.float32(255), np.float32) if grey else luma(crops)
+
+
+def _check_crops(crops: Uint8Array) -> None:
+    good = isinstance(crops, np.ndarray) and crops.dtype == np.uint8
+    side = (CROP_SIZE, CROP_SIZE)
+    good = good and crops.ndim in (3, 4) and crops.shape[1:3] == side
+    if not good or (crops.ndim == 4 and crops.shape[3] != 3):
+        got = f"{getattr(crops, 'dtype', type(crops).__name__)} {getattr(crops, 'shape', '')}"
+        raise OptionError(
+            f"crops: got {got}; expected uint8 (N, 224, 224) or (N, 224, 224, 3); "
+            "for photos use protect_photo"
+        )

@@ -1,1 +1,0 @@
-"""Sessions, batches and files."""

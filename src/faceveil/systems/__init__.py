@@ -1,0 +1,1 @@
+"""One room for each system, and the table of them."""

@@ -1,0 +1,1 @@
+"""The default: a small editor trained against classifiers that adapt."""

@@ -1,0 +1,1 @@
+"""Gender-AN and PrivacyNet: GANs that edit attributes."""

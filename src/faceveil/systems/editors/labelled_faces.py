@@ -1,0 +1,92 @@
+"""Faces with attribute labels, in memory, and sheets of what an editor makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from faceveil.data.packs import load_packs
+from faceveil.systems.editors.labels import names_of, one_hot
+from faceveil.systems.editors.network import Editor
+from faceveil.systems.san.contact_sheet import write_png
+from faceveil.training import attributes, distributed
+from faceveil.training.gender import as_batch
+from faceveil.types import Float32Array, Uint8Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledFaces:
+    """A training set in memory.
+
+    Attributes:
+        images: (N, S, S, 3) uint8 RGB.
+        labels: (N, A) float32, 0 or 1.
+    """
+
+    images: Uint8Array
+    labels: Float32Array
+
+    def shown(self, frame: int, device: str) -> tuple[Tensor, Tensor]:
+        """The first eight faces and their labels, for sheets."""
+        image = as_batch(self.images, torch.arange(min(8, len(self.images))), frame).to(device)
+        return image, torch.from_numpy(self.labels[: len(image)]).to(device)
+
+    def draw(
+        self, batch: int, frame: int, generator: torch.Generator, device: str
+    ) -> tuple[Tensor, Tensor]:
+        """A random batch, half of it mirrored: (B, 3, frame, frame) in [0, 1], (B, A)."""
+        count = distributed.share(batch)
+        rows = torch.randint(len(self.images), (count,), generator=generator)
+        image = as_batch(self.images, rows, frame)
+        mirrored = torch.rand(count, 1, 1, 1, generator=generator) < 0.5
+        image = torch.where(mirrored, image.flip(3), image)
+        return image.to(device), torch.from_numpy(self.labels)[rows].to(device)
+
+
+def load_labelled(
+    paths: tuple[str, ...], data: Path, run: Path, groups: Sequence[str]
+) -> LabelledFaces:
+    """The packs with the labels that a finished attribute run gives them.
+
+    Args:
+        paths: names of the packs.
+        data: their folder.
+        run: folder of the attribute run.
+        groups: attributes, or alternatives joined by ``|``.
+    """
+    p = attributes.read_labels(run, paths, names_of(groups))
+    images = load_packs([data / name for name in paths]).images
+    return LabelledFaces(images, one_hot(p, groups))
+
+
+def write_sheet(
+    editor: Editor, image: Tensor, edits: Sequence[tuple[Tensor, Tensor]], output: Path, step: int
+) -> None:
+    """Write faces and their edits, a row each, as ``sheets/step-NNNNNNN.png``.
+
+    Args:
+        editor: the network; put back into training mode afterwards.
+        image: (N, 3, S, S) in [0, 1].
+        edits: what is wanted and what is kept, (N, A) each, for every row.
+        output: the run's folder.
+        step: number of the step.
+    """
+    editor.eval()
+    with torch.no_grad():
+        rows = [image, *(editor(image, wanted, kept) for wanted, kept in edits)]
+    editor.train()
+    write_rows(rows, output, step)
+
+
+def write_rows(rows: Sequence[Tensor], output: Path, step: int) -> None:
+    """Write rows of faces, (N, 3, S, S) each, as ``sheets/step-NNNNNNN.png``."""
+    grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+    grid = F.hardtanh(grid.float(), 0, 1).permute(1, 2, 0).cpu()
+    picture = np.asarray(np.rint(grid.numpy() * 255), np.uint8)
+    write_png(picture, output / "sheets" / f"step-{step:07d}.png")

@@ -1,0 +1,128 @@
+"""Gender-AN and PrivacyNet at run time: a face, what it has, what it is to have -> a face."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from faceveil.errors import ModelError, OptionError
+from faceveil.inference.session import read_card, run_in_batches, session
+from faceveil.systems.editors.labels import names_of, one_hot, wanted_labels
+from faceveil.systems.san.protector import add_change, to_frame
+from faceveil.types import Float32Array, Float64Array, Target
+
+HIDE = ("gender", "age", "race")
+"""What can be hidden; which of them a method can is in its card."""
+
+
+class AttributeEstimator:
+    """P(attribute) of RGB canonical crops; it labels, as in training, and is never a judge.
+
+    Args:
+        weights: the ONNX file; its card lies beside it with the suffix ``.json``.
+        wanted: the attributes to tell, in this order.
+        threads: threads inside one operator; 0 takes all cores.
+
+    Raises:
+        ModelError: if the file or its card is missing, damaged, or lacks an attribute.
+    """
+
+    def __init__(self, weights: Path, wanted: Sequence[str], threads: int = 0) -> None:
+        card = read_card(weights.with_suffix(".json"))
+        names = list(card.get("attributes", ()))
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise ModelError(f"{weights}: does not tell {missing[0]!r}; reinstall faceveil")
+        self.columns = [names.index(name) for name in wanted]
+        self.frame = int(card["frame_px"])
+        self._session = session(weights, card["sha256"], threads)
+
+    def __call__(self, faces: Float32Array) -> Float32Array:
+        """(N, 224, 224, 3) RGB in [0, 1] -> (N, wanted)."""
+        size = (self.frame, self.frame)
+        small = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in faces]
+        image = np.ascontiguousarray(np.stack(small).transpose(0, 3, 1, 2))
+        return run_in_batches(self._session, {"image": image})[:, self.columns]
+
+
+class EditorProtector:
+    """Protects RGB canonical crops by changing the attributes that give the person away.
+
+    Args:
+        weights: the ONNX file of the generator; its card lies beside it.
+        hide: some of ``gender``, ``age``, ``race``.
+        threads: threads inside one operator; 0 takes all cores.
+
+    Raises:
+        OptionError: if the method cannot hide one of them.
+        ModelError: if a file or its card is missing, damaged, or of another kind.
+    """
+
+    channels = 3
+    own_target: Target | None = "opposite"
+    needs_gender = True
+
+    def __init__(self, weights: Path, hide: Sequence[str] = ("gender",), threads: int = 0) -> None:
+        self.card = read_card(weights.with_suffix(".json"), "editor")
+        self.name = str(self.card["name"]).replace("_", "-")
+        hides: dict[str, int] = self.card["hides"]
+        for what in hide:
+            if what not in hides:
+                raise OptionError(
+                    f"hide: {self.name} cannot hide {what!r}; expected some of {', '.join(hides)}"
+                )
+        self.hidden = [hides[what] for what in hide]
+        self.groups: list[str] = self.card["groups"]
+        self.frame = int(self.card["frame_px"])
+        self._estimate: Callable[[Float32Array], Float32Array] = self._nothing
+        # Where only differences count, what is not to change need not be known.
+        if self.card["condition"] == "labels" or any(k != hides["gender"] for k in self.hidden):
+            estimator = weights.parent / f"{self.card['estimator']}.onnx"
+            self._estimate = AttributeEstimator(estimator, names_of(self.groups), threads)
+        self._session = session(weights, self.card["sha256"], threads)
+        self._p: Float32Array | None = None
+
+    def _nothing(self, faces: Float32Array) -> Float32Array:
+        return np.zeros((len(faces), len(names_of(self.groups))), np.float32)
+
+    def settle(
+        self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
+    ) -> EditorProtector:
+        """For a clip: the labels that a person has, from the mean over the first crops.
+
+        Args:
+            faces: (N, 224, 224, 3) the person's first crops, in [0, 1].
+            target: makes no difference.
+            landmarks: make no difference.
+        """
+        settled = copy.copy(self)
+        settled._p = self._estimate(faces).mean(axis=0)
+        return settled
+
+    def protect(
+        self,
+        faces: Float32Array,
+        male: Float32Array,
+        target: Float32Array,
+        landmarks: Float64Array | None = None,
+    ) -> Float32Array:
+        """Protect a batch; see :class:`faceveil.protect.base.CropProtector`."""
+        if len(faces) == 0:
+            return faces.copy()
+        p = self._estimate(faces) if self._p is None else np.tile(self._p, (len(faces), 1))
+        gender = names_of(self.groups).index("Male")
+        p[:, gender] = male  # the caller knows better
+        source = one_hot(p, self.groups)
+        wanted = wanted_labels(source, p, self.groups, self.hidden, male, target)
+        if self.card["condition"] == "difference":
+            wanted, source = wanted - source, np.zeros_like(source)
+        small = to_frame(faces, self.frame)
+        feed = {"image": np.ascontiguousarray(small.transpose(0, 3, 1, 2))}
+        feed |= {"wanted": wanted.astype(np.float32), "kept": source.astype(np.float32)}
+        out = run_in_batches(self._session, feed).transpose(0, 2, 3, 1)
+        change = np.ascontiguousarray(out - small)
+        return add_change(faces, change, self.card["smoothing_px"], self.card["gain"])

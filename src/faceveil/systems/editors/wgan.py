@@ -1,0 +1,136 @@
+"""The adversarial terms that Gender-AN and PrivacyNet share, as pure functions.
+
+Gender-AN's equations (1) to (4) are misprinted or missing; these are STGAN's and StarGAN's:
+Wasserstein with gradient penalty, and binary cross-entropy of attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F  # noqa: N812
+
+from faceveil.systems.san.losses import matching_loss
+from faceveil.training.augment import random_view
+from faceveil.training.guides import luma
+
+
+def critic_loss(real: Tensor, made: Tensor) -> Tensor:
+    """-(E D(x) - E D(x_hat)): scores (N,) of real and made faces -> scalar."""
+    return made.float().mean() - real.float().mean()
+
+
+def gradient_penalty(
+    critic: Callable[[Tensor], Tensor], real: Tensor, made: Tensor, generator: torch.Generator
+) -> Tensor:
+    """E (||grad D(x~)||_2 - 1)^2 with x~ uniform between a real and a made face.
+
+    Args:
+        critic: faces (N, 3, S, S) -> scores (N,).
+        real: (N, 3, S, S).
+        made: (N, 3, S, S), detached.
+        generator: draws the place between the two.
+    """
+    share = torch.rand(len(real), 1, 1, 1, generator=generator).to(real.device, real.dtype)
+    between = (share * real + (1 - share) * made).detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(critic(between).float().sum(), between, create_graph=True)
+    return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def attribute_loss(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Binary cross-entropy, summed over attributes, mean over faces: (N, A), (N, A) -> scalar."""
+    loss = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="sum")
+    return loss / len(logits)
+
+
+def frozen(network: nn.Module) -> Callable[[Tensor], Any]:
+    """The network as a function through which gradients reach the input but not its weights.
+
+    So the generator's and the discriminator's losses can be added up and differentiated at once.
+    """
+    weights = {k: v.detach() for k, v in network.named_parameters()}
+
+    def call(x: Tensor) -> Any:
+        return functional_call(network, weights, (x,))
+
+    return call
+
+
+def critic_terms(
+    critic: nn.Module,
+    image: Tensor,
+    made: Tensor,
+    labels: Tensor,
+    generator: torch.Generator,
+    *,
+    views: bool,
+) -> dict[str, Tensor]:
+    """What the discriminator minimises: ``D_adv``, ``D_gp`` and ``D_att``.
+
+    Args:
+        critic: faces -> (scores (N,), logits (N, A)).
+        image: (N, 3, S, S) real faces in [0, 1].
+        made: (N, 3, S, S), detached.
+        labels: (N, A) of the real faces.
+        generator: draws the penalty's place and the views.
+        views: the label head sees random views of the faces (ours).
+    """
+    with torch.autocast(image.device.type, torch.bfloat16):
+        real, read = critic(image)
+        fake, _ = critic(made)
+        if views:
+            read = critic(_view(image, generator))[1]
+    # In 32 bits: the second derivative of a 16-bit convolution is slow and coarse.
+    penalty = gradient_penalty(lambda x: critic(x)[0], image, made, generator)
+    return {
+        "D_adv": critic_loss(real, fake),
+        "D_gp": penalty,
+        "D_att": attribute_loss(read, labels),
+    }
+
+
+def generator_terms(
+    critic: nn.Module, made: Tensor, target: Tensor, generator: torch.Generator, *, views: bool
+) -> dict[str, Tensor]:
+    """What the generator minimises at the frozen discriminator: ``G_adv`` and ``G_att``."""
+    network = frozen(critic)
+    with torch.autocast(made.device.type, torch.bfloat16):
+        score, read = network(made)
+        if views:
+            read = network(_view(made, generator))[1]
+    return {"G_adv": -score.float().mean(), "G_att": attribute_loss(read, target)}
+
+
+def matcher_term(matcher: nn.Module, image: Tensor, made: Tensor, share: float) -> Tensor:
+    """||FM(x) - FM(x_hat)||^2 of unit descriptors (Gender-AN eq. 6), on a share of the batch."""
+    kept = max(1, round(share * len(image)))
+    with torch.no_grad():
+        wanted = matcher(image[:kept])
+    return matching_loss(wanted, None, matcher(made[:kept]), "op")
+
+
+def _view(image: Tensor, generator: torch.Generator) -> Tensor:
+    """A random view, half of them grey and the others tinted: a tint alone must not count."""
+    n = len(image)
+    tint = 1 + 0.3 * (torch.rand(n, 3, 1, 1, generator=generator) - 0.5)
+    grey = (torch.rand(n, 1, 1, 1, generator=generator) < 0.5).to(image.device)
+    image = torch.where(
+        grey, luma(image).expand_as(image), image * tint.to(image.device, image.dtype)
+    )
+    view = random_view(image, generator, degrees=8, scale=0.1, shift=0.05, tone=0.15)
+    # Convolutions of 16 bits run backward several times slower in the other layout.
+    return view.contiguous(memory_format=torch.channels_last)
+
+
+def step_decay(step: int, steps: int, peak: float, share: float = 0.8) -> float:
+    """Learning rate of the paper: ``peak``, a tenth of it after ``share`` of the steps."""
+    return peak if step < share * steps else peak / 10
+
+
+def linear_decay(step: int, steps: int, peak: float) -> float:
+    """Learning rate of StarGAN: ``peak``, falling linearly to 0 over the second half."""
+    return peak * min(1.0, 2 * (1 - step / steps))

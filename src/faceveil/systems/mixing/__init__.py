@@ -1,0 +1,1 @@
+"""Mixing: faces moved towards strangers of the wanted gender."""

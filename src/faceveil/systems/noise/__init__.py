@@ -1,0 +1,1 @@
+"""Adversarial noise: PGD and Carlini-Wagner."""

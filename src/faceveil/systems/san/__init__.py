@@ -1,0 +1,1 @@
+"""SAN, ensembles of SANs and FlowSAN."""

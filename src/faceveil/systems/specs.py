@@ -1,0 +1,162 @@
+"""Protectors by name. A new system is one builder here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceveil.errors import OptionError
+from faceveil.inference.session import WEIGHTS
+from faceveil.protect.base import CropProtector
+from faceveil.systems.adaptive.protector import AdaptiveProtector
+from faceveil.systems.editors.protector import HIDE, EditorProtector
+from faceveil.systems.mixing.protector import MixingProtector
+from faceveil.systems.noise.cw import CWProtector
+from faceveil.systems.noise.pgd import PGDProtector
+from faceveil.systems.obscure import BlackBox, Blur, Pixelate
+from faceveil.systems.san.ensemble import EnsembleProtector
+from faceveil.systems.san.flowsan import DEFAULT_STAGES, FlowSANProtector
+from faceveil.systems.san.protector import SANProtector
+
+
+@dataclass(frozen=True, slots=True)
+class MethodOptions:
+    """Options of single methods; None where the user gave none.
+
+    Attributes:
+        stages: FlowSAN: how many stages; ensemble: how many of its SANs.
+        combine: ensemble: ``avg`` or ``gibbs``.
+        hide: what to hide, some of ``gender``, ``age``, ``race``; gender alone where None.
+        seed: decides the draws of ``gibbs``.
+    """
+
+    stages: int | None = None
+    combine: str | None = None
+    hide: tuple[str, ...] | None = None
+    seed: int = 0
+
+
+Builder = Callable[[Path, int, MethodOptions], CropProtector]
+
+
+def _adaptive(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return AdaptiveProtector(folder / "adaptive.onnx", threads)
+
+
+def _san(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return SANProtector(folder / "san.onnx", threads)
+
+
+def _ensemble(folder: Path, threads: int, options: MethodOptions) -> CropProtector:
+    files = _series(folder, "ensemble", options.stages)
+    return EnsembleProtector(files, options.combine or "avg", options.seed, threads)
+
+
+def _flowsan(folder: Path, threads: int, options: MethodOptions) -> CropProtector:
+    stages = DEFAULT_STAGES if options.stages is None else options.stages
+    return FlowSANProtector(_series(folder, "flowsan", stages), threads)
+
+
+def _editor(name: str) -> Builder:
+    def build(folder: Path, threads: int, options: MethodOptions) -> CropProtector:
+        return EditorProtector(folder / f"{name}.onnx", options.hide or ("gender",), threads)
+
+    return build
+
+
+def _pgd(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return PGDProtector(_series(folder, "noise", None), threads=threads)
+
+
+def _cw(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return CWProtector(_series(folder, "noise", None), threads=threads)
+
+
+def _mixing(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
+    return MixingProtector(folder / "landmarks.onnx", folder / "candidates.npz", threads=threads)
+
+
+DEFAULT = "adaptive"
+"""What ``default`` stands for."""
+
+
+_BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
+    "adaptive": (_adaptive, frozenset()),
+    "black-box": (lambda *_: BlackBox(), frozenset()),
+    "blur": (lambda *_: Blur(), frozenset()),
+    "cw": (_cw, frozenset()),
+    "ensemble": (_ensemble, frozenset({"stages", "combine"})),
+    "flowsan": (_flowsan, frozenset({"stages"})),
+    "gender-an": (_editor("gender_an"), frozenset({"hide"})),
+    "mixing": (_mixing, frozenset()),
+    "pgd": (_pgd, frozenset()),
+    "pixelate": (lambda *_: Pixelate(), frozenset()),
+    "privacynet": (_editor("privacynet"), frozenset({"hide"})),
+    "san": (_san, frozenset()),
+}
+"""Each method's builder, and the options that it takes."""
+
+
+def list_protectors() -> list[str]:
+    """Names that :func:`faceveil.load_protector` takes, beside ``default`` for the best of them."""
+    return sorted(_BUILDERS)
+
+
+def options_of(name: str) -> frozenset[str]:
+    """Which of ``stages``, ``combine`` and ``hide`` a method takes.
+
+    Raises:
+        KeyError: if there is no protector of that name.
+    """
+    return _BUILDERS[name][1]
+
+
+def build_crop_protector(
+    name: str,
+    *,
+    threads: int = 0,
+    weights: Path | None = None,
+    options: MethodOptions = MethodOptions(),
+) -> CropProtector:
+    """The crop protector of that name.
+
+    Args:
+        name: one of :func:`list_protectors`, or ``default``.
+        threads: threads inside one operator; 0 takes all cores.
+        weights: folder of models in place of the package's own.
+        options: options of single methods.
+
+    Raises:
+        OptionError: if there is no protector of that name, or it does not take a given option.
+        ModelError: if its weights are missing or damaged.
+    """
+    name = DEFAULT if name == "default" else name
+    if name not in _BUILDERS:
+        known = ", ".join(["default", *list_protectors()])
+        raise OptionError(f"method: got {name!r}; expected one of {known}")
+    builder, takes = _BUILDERS[name]
+    if options.hide is not None:
+        unknown = [what for what in options.hide if what not in HIDE]
+        if unknown or not options.hide:
+            got = unknown[0] if unknown else "nothing"
+            raise OptionError(f"hide: got {got!r}; expected some of {', '.join(HIDE)}")
+    for option in ("stages", "combine", "hide"):
+        given = getattr(options, option)
+        if option == "hide" and given == ("gender",):
+            continue  # what every method does
+        if given is not None and option not in takes:
+            users = ", ".join(n for n in list_protectors() if option in _BUILDERS[n][1])
+            raise OptionError(f"{option}: {name} does not take it; it is for {users}; leave it out")
+    return builder(weights or WEIGHTS, threads, options)
+
+
+def _series(folder: Path, name: str, count: int | None) -> list[Path]:
+    """The first ``count`` files ``name_1.onnx`` ..., all of them where None."""
+    most = 0
+    while (folder / f"{name}_{most + 1}.onnx").is_file():
+        most += 1
+    wanted = max(most, 1) if count is None else count
+    if wanted < 1 or wanted > max(most, 1):
+        raise OptionError(f"stages: got {count}; expected 1 to {max(most, 1)} for {name}")
+    return [folder / f"{name}_{i}.onnx" for i in range(1, wanted + 1)]

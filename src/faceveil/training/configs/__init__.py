@@ -1,1 +1,0 @@
-"""One frozen dataclass for each kind of recipe, every value with its source."""

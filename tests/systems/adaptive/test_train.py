@@ -1,0 +1,176 @@
+"""The default protector's training, small, and the attackers that learn along."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+pa = pytest.importorskip("pyarrow", reason="needs the train extra")
+import pyarrow.parquet as pq  # noqa: E402
+
+from faceveil.systems.adaptive import attackers  # noqa: E402
+from faceveil.systems.adaptive import train as adaptive  # noqa: E402
+from faceveil.systems.adaptive.network import ResidualEditor  # noqa: E402
+from faceveil.systems.adaptive.sampling import bend  # noqa: E402
+from faceveil.training import loop  # noqa: E402
+from faceveil.training.run import run_recipe  # noqa: E402
+from tests.training.networks.test_onnx_graph import small_graph  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("adaptive")
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 256, (12, 128, 128, 3), dtype=np.uint8)
+    images = [cv2.imencode(".png", f)[1].tobytes() for f in faces]
+    table = pa.table({"image": images, "gender": ["m", "f"] * 6})
+    pq.write_table(table, folder / "pack.parquet")
+    small_graph(folder / "matcher.onnx", side=112)
+    (folder / "aux.toml").write_text(
+        'kind = "gender"\nname = "aux"\ndata = ["pack.parquet"]\nvalidation = "pack.parquet"\n'
+        "frame = 64\nwidths = [8, 8]\nbatch = 4\nsteps = 2\n"
+    )
+    run_recipe(folder / "aux.toml", folder, folder, folder / "runs", "cpu")
+    return folder
+
+
+def recipe(folder, name):
+    path = folder / f"{name}.toml"
+    path.write_text(
+        f'kind = "adaptive"\nname = "{name}"\ndata = ["pack.parquet"]\nmatcher = "matcher.onnx"\n'
+        'guides = ["aux"]\nwidths = [16, 16]\nbatch = 4\nsteps = 4\nfresh_every = 2\n'
+        "attackers = 2\nsheet_every = 4\n"
+    )
+    return path
+
+
+def test_from_recipe_and_resumed_bit_identical(place, monkeypatch):
+    """Stopped after an attacker began again, then resumed: the weights of an undisturbed run."""
+    runs = place / "runs"
+    measured = run_recipe(recipe(place, "straight"), place, place, runs, "cpu")
+    assert {"square", "smooth", "tone", "guides", "fooled", "match", "even", "attackers"} == set(
+        measured
+    )
+    sheet = cv2.imread(str(runs / "straight" / "sheets" / "step-0000004.png"))
+    assert sheet.shape == (4 * 128, 8 * 128, 3)
+    real = loop.step_generator
+
+    def stopping(seed, step):
+        if step == 3:
+            raise KeyError
+        return real(seed, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "step_generator", stopping)
+        patch.setitem(loop.run.__kwdefaults__, "save_every", 1)
+        with pytest.raises(KeyError):
+            run_recipe(recipe(place, "stopped"), place, place, runs, "cpu")
+    run_recipe(recipe(place, "stopped"), place, place, runs, "cpu", resume=True)
+    a, b = (runs / n / "checkpoint.safetensors" for n in ("straight", "stopped"))
+    assert a.read_bytes() == b.read_bytes()
+
+
+def test_published_and_run(place):
+    from faceveil.systems.adaptive.protector import AdaptiveProtector
+    from faceveil.training import checkpoint
+    from faceveil.training.config import load_config
+    from faceveil.training.publish import publish
+
+    path = recipe(place, "shipped")
+    run_recipe(path, place, place, place / "runs", "cpu")
+    onnx = publish(path, place / "runs", place, place / "weights")
+    protector = AdaptiveProtector(onnx, threads=1)
+    faces = np.random.default_rng(0).random((3, 224, 224, 3)).astype(np.float32)
+    male = np.array([1, 0, 1], np.float32)
+    target = np.array([0, 0.5, 1], np.float32)
+    out = protector.protect(faces, male, target)
+    np.testing.assert_array_equal(out, protector.protect(faces, 1 - male, target))  # no label
+    one = protector.protect(faces[1:2], male[1:2], target[1:2])
+    np.testing.assert_allclose(one, out[1:2], atol=1e-4)
+    assert protector.protect(faces[:0], male[:0], target[:0]).shape == (0, 224, 224, 3)
+    network = adaptive.build(load_config(path)).eval()
+    checkpoint.load(place / "runs" / "shipped" / "checkpoint.safetensors", {"editor": network})
+    small = np.stack([cv2.resize(x, (128, 128), interpolation=cv2.INTER_AREA) for x in faces])
+    with torch.no_grad():
+        x, t = torch.from_numpy(small).permute(0, 3, 1, 2), torch.from_numpy(target)
+        mirrored = (network(x.flip(3), t) - x.flip(3)).flip(3)
+        change = ((network(x, t) - x + mirrored) / 2).permute(0, 2, 3, 1).numpy()
+    up = np.stack([cv2.resize(c, (224, 224), interpolation=cv2.INTER_CUBIC) for c in change])
+    np.testing.assert_allclose(out, np.clip(faces + up, 0, 1), atol=3e-3)  # 16-bit weights
+
+
+def test_even_odds_by_hand():
+    logits = torch.tensor([0.0, 2.0, -2.0])
+    p = [0.5, 1 / (1 + math.exp(-2)), 1 / (1 + math.exp(2))]
+    by_hand = -sum(math.log(q) + math.log(1 - q) for q in p) / 6
+    assert float(adaptive.even_odds(logits)) == pytest.approx(by_hand, rel=1e-5)
+    assert float(adaptive.even_odds(torch.zeros(3))) == pytest.approx(math.log(2), rel=1e-6)
+
+
+def test_smallness_by_hand():
+    grey = torch.zeros(1, 3, 16, 16)
+    grey[..., 8:] = 0.5  # one edge of 16 pixels in 16 rows, the same in all colours
+    found = adaptive.smallness(grey)
+    assert float(found["square"]) == pytest.approx(0.125)
+    assert float(found["smooth"]) == pytest.approx(0.5 / 15)
+    assert float(found["tone"]) == pytest.approx(0, abs=1e-12)
+    red = torch.zeros(1, 3, 16, 16)
+    red[:, 0] = 0.1
+    chroma = np.array([0.1, 0, 0]) - 0.0299
+    assert float(adaptive.smallness(red)["tone"]) == pytest.approx((chroma**2).mean(), rel=1e-4)
+
+
+def test_lessons_reach_attackers_and_opinions_reach_faces():
+    torch.manual_seed(0)
+    attacker = attackers.new_attackers(1, "cpu")[0]
+    faces = torch.rand(4, 3, 128, 128, requires_grad=True)
+    male = torch.tensor([1.0, 0, 1, 0])
+    generator = torch.Generator().manual_seed(0)
+    attacker.lesson(faces, male, generator).backward()
+    assert faces.grad is None
+    weights = [p for p in attacker.network.parameters() if p.grad is not None]
+    assert weights
+    for p in weights:
+        p.grad = None
+    attacker.opinion(faces, generator).sum().backward()
+    assert faces.grad.abs().sum() > 0
+    assert all(p.grad is None for p in attacker.network.parameters())
+
+
+def test_begin_again_forgets():
+    torch.manual_seed(0)
+    attacker = attackers.new_attackers(1, "cpu")[0]
+    optimizer = torch.optim.Adam(attacker.network.parameters())
+    faces, male = torch.rand(4, 3, 128, 128), torch.tensor([1.0, 0, 1, 0])
+    attacker.lesson(faces, male, torch.Generator().manual_seed(0)).backward()
+    optimizer.step()
+    before = [p.detach().clone() for p in attacker.network.parameters()]
+    state = torch.get_rng_state()
+    attackers.begin_again(attacker, optimizer, 5)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not optimizer.state
+    after = list(attacker.network.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_the_network_begins_by_changing_next_to_nothing_and_stays_bounded():
+    torch.manual_seed(0)
+    network = ResidualEditor((8, 16), bound=0.2, reach=0.0).eval()
+    x = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        assert (network(x, torch.tensor([0.0, 1.0])) - x).abs().max() < 0.02
+        network.residual.bias.fill_(100)
+        change = network(x, torch.tensor([0.0, 1.0])) - x
+    torch.testing.assert_close(change, torch.full_like(change, 0.2))
+
+
+def test_bend_against_a_shift():
+    """A constant field of two pixels is a shift by two pixels, borders repeated."""
+    x = torch.rand(1, 3, 16, 16)
+    field = torch.zeros(1, 2, 4, 4)
+    field[:, 0] = 2 * 2 / 16
+    expected = torch.cat([x[..., 2:], x[..., -1:], x[..., -1:]], dim=3)
+    torch.testing.assert_close(bend(x, field), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(bend(x, 0 * field), x, atol=1e-6, rtol=0)
