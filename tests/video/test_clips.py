@@ -167,7 +167,7 @@ def test_summary_and_report_name_clips(frames, tmp_path, capsys):
     (tmp_path / "in" / "program.ts").write_text("let x = 1")
     report = tmp_path / "r.json"
     assert call(tmp_path / "in", "-o", tmp_path / "out", "--report", report) == 0
-    assert "1 photos, 1 clip: 2 protected" in capsys.readouterr().err
+    assert "1 photo, 1 clip: 2 protected" in capsys.readouterr().err
     photo, clip = json.loads(report.read_text())["files"]
     assert photo["kind"] == "photo"
     assert (clip["kind"], clip["frames"], clip["seen_from_to"]) == ("clip", COUNT, [[0.0, 0.44]])
