@@ -10,7 +10,8 @@ import tempfile
 # each other's turn when something else keeps the cores busy (four runs at once on four cores then
 # take minutes for what takes one of them eight seconds).
 os.environ["OMP_NUM_THREADS"] = "1"
-# No test finds, or leaves, a key of the person who runs it.
+# No test finds, or leaves, a key of the person who runs it; all draw by the same one, or a test
+# could pass or fail by a coin.
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="faceveil-tests-")
 os.environ["FACEVEIL_KEY"] = ""
 
@@ -21,6 +22,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+KEY = Path(os.environ["XDG_CONFIG_HOME"]) / "faceveil" / "key"
+KEY.parent.mkdir(mode=0o700)
+KEY.write_bytes(bytes(range(int(os.environ.get("FACEVEIL_TESTS_KEY", "0")), 256))[:32])
+KEY.chmod(0o600)
 
 
 def pytest_unconfigure() -> None:
