@@ -26,7 +26,8 @@ class Pack:
     Attributes:
         images: (N, S, S, 3) RGB or (N, S, S) grey uint8, in the canonical frame at S pixels.
         male: (N,) float32, 1 male, 0 female.
-        identity: (N,) int64 codes, or an empty array where the pack names no identities.
+        identity: (N,) int64 codes, or an empty array where no pack names identities; faces of one
+            that names none, beside others that do, are each a person of their own.
         columns: what else every pack knows, by name: ``race``, ``age``, ``source``, each (N,).
     """
 
@@ -53,6 +54,7 @@ def load_packs(paths: Sequence[Path], *, grey: bool = False) -> Pack:
     images: list[Uint8Array] = []
     male: list[NDArray[np.float32]] = []
     names: list[str] = []
+    named = False
     others: dict[str, list[Any]] = {"race": [], "age": [], "source": []}
     for path in paths:
         if not path.is_file():
@@ -77,12 +79,15 @@ def load_packs(paths: Sequence[Path], *, grey: bool = False) -> Pack:
         male.append(np.array([g == "m" for g in table["gender"].to_pylist()], np.float32))
         if "identity" in table.schema.names:
             names += table["identity"].to_pylist()
+            named = True
+        else:
+            names += [f"{path.name} {i}" for i in range(len(blobs))]
         for name in others.keys() & set(table.schema.names):
             others[name] += table[name].to_pylist()
-    identity = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    identity = np.empty(0, np.int64)
+    if named:
+        identity = np.unique(names, return_inverse=True)[1].astype(np.int64)
     total = sum(len(i) for i in images)
-    if len(identity) != total:
-        identity = np.empty(0, np.int64)
     columns = {k: np.array(v) for k, v in others.items() if len(v) == total}
     return Pack(np.concatenate(images), np.concatenate(male), identity, columns)
 

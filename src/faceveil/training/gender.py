@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,12 @@ def build(config: GenderConfig) -> nn.Module:
     return GenderCNN(
         config.frame, config.widths, channels, config.hidden, config.dropout, norm=config.norm
     )
+
+
+def batches(count: int, size: int = 128) -> Iterator[Tensor]:
+    """The indices 0 to ``count`` - 1, ``size`` at a time, in order."""
+    for start in range(0, count, size):
+        yield torch.arange(start, min(start + size, count))
 
 
 def as_batch(images: np.ndarray, indices: Tensor, side: int | None = None) -> Tensor:
@@ -210,8 +216,7 @@ def evaluate(
         network.eval()
     logits = []
     with torch.no_grad():
-        for start in range(0, len(pack), 128):
-            indices = torch.arange(start, min(start + 128, len(pack)))
+        for indices in batches(len(pack)):
             x = as_batch(pack.images, indices).to(device)
             if x.shape[-1] != frame:
                 x = F.interpolate(x, size=(frame, frame), mode="bilinear", antialias=True)

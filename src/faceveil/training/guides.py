@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
+import onnx
 import torch
-from torch import Tensor
+from onnx import numpy_helper
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.errors import ModelError
+from faceveil.inference.session import WEIGHTS, read_card
 from faceveil.systems.san.train import load_classifier
+from faceveil.training import gender
 from faceveil.training.augment import random_view
 from faceveil.training.config import GenderConfig, load_config
 from faceveil.training.networks.layout import channels_last
+from faceveil.types import Uint8Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +34,7 @@ class Guide:
 
     network: Callable[[Tensor], Tensor]
     config: GenderConfig
+    scale: float = 1.0  # logits are multiplied by it
 
     def __call__(self, faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Logits of P(male).
@@ -49,19 +56,67 @@ class Guide:
             )
         with torch.autocast(x.device.type, torch.bfloat16):
             out = self.network(x.contiguous(memory_format=torch.channels_last))
-        return out.float()
+        return self.scale * out.float()
 
 
 def load_guide(run: Path, device: str) -> Guide:
-    """The classifier of a finished run.
+    """The classifier of a finished run, or one that ships for adversarial noise.
+
+    Args:
+        run: the run's folder; or a name with the suffix ``.onnx``, which is looked up among the
+            package's weights.
+        device: ``cpu`` or ``cuda``.
 
     Raises:
         ModelError: if the run is of another kind or not finished.
     """
+    if run.suffix == ".onnx":
+        return _shipped_guide(WEIGHTS / run.name, device)
     config = load_config(run / "recipe.toml")
     if not isinstance(config, GenderConfig):
         raise ModelError(f"{run}: kind is {config.kind!r}; expected a gender classifier")
     return Guide(channels_last(load_classifier(run)[0], device), config)
+
+
+def as_sure_as_before(guide: Guide, images: Uint8Array, level: float) -> Guide:
+    """The guide with its logits scaled so that faces as they are read as ``level`` on average.
+
+    A guide trained against attacks is less sure of everything. So scaled, each asks for a face that
+    it is as sure of as of an unprotected one.
+
+    Args:
+        guide: a classifier.
+        images: (N, S, S, 3) uint8; the first 256 are read.
+        level: mean of the absolute logits.
+    """
+    sizes = []
+    with torch.no_grad():
+        for rows in gender.batches(min(256, len(images)), 64):
+            sizes.append(guide(gender.as_batch(images, rows)).abs())
+    return replace(guide, scale=level / max(float(torch.cat(sizes).mean()), 1e-3))
+
+
+def _shipped_guide(path: Path, device: str) -> Guide:
+    """The classifier in a file that adversarial noise is made with."""
+    card = read_card(path.with_suffix(".json"), "gradient")
+    known = {f.name for f in fields(GenderConfig)}
+    recipe: dict[str, Any] = {k: v for k, v in card["recipe"].items() if k in known}
+    for key, value in recipe.items():
+        recipe[key] = tuple(value) if isinstance(value, list) else value
+    config = replace(GenderConfig(**recipe), norm=False)
+    stored = {
+        i.name.removesuffix(".half"): torch.from_numpy(numpy_helper.to_array(i).copy()).float()
+        for i in onnx.load(path).graph.initializer
+    }
+    network = gender.build(config)
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    names = {layer: (f"kernels.{k}", f"biases.{k}") for k, layer in enumerate(layers)}
+    names |= {getattr(network, n): (n, f"{n}_bias") for n in ("hidden", "output")}
+    with torch.no_grad():
+        for layer, (weight, bias) in names.items():
+            layer.get_parameter("weight").copy_(stored[weight])
+            layer.get_parameter("bias").copy_(stored[bias])
+    return Guide(channels_last(network.eval().requires_grad_(False), device), config)
 
 
 def ask_one(

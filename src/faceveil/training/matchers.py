@@ -42,6 +42,7 @@ class ArcFaceMatcher(nn.Module):
         frame: side of the canonical crops that are passed in.
         dtype: bfloat16 for speed, float32 for exactness.
         span: what the matcher takes for black and for white.
+        bgr: whether it takes blue first.
     """
 
     theta: Tensor
@@ -52,6 +53,8 @@ class ArcFaceMatcher(nn.Module):
         frame: int,
         dtype: torch.dtype = torch.bfloat16,
         span: tuple[float, ...] = (0.0, 255.0),
+        *,
+        bgr: bool = False,
     ) -> None:
         super().__init__()
         if not path.is_file():
@@ -61,10 +64,12 @@ class ArcFaceMatcher(nn.Module):
         self.graph.requires_grad_(False)
         back = invert(arcface_from_canonical(frame))
         self.register_buffer("theta", normalised_theta(back, frame, ARCFACE_SIDE))
-        self.dtype = dtype
+        self.dtype, self.bgr = dtype, bgr
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 1 or 3, frame, frame) in [0, 1] -> (N, D) float32."""
+        if self.bgr:
+            image = image.flip(1)
         n, c, _, _ = image.shape
         theta = self.theta.expand(n, 2, 3)
         grid = F.affine_grid(theta, [n, c, ARCFACE_SIDE, ARCFACE_SIDE], align_corners=False)
@@ -126,7 +131,9 @@ class SEResNetMatcher(nn.Module):
         return out.float()
 
 
-def load_matcher(path: Path, frame: int, span: tuple[float, ...]) -> nn.Module:
+def load_matcher(
+    path: Path, frame: int, span: tuple[float, ...], *, bgr: bool = False
+) -> nn.Module:
     """The auxiliary matcher of a recipe.
 
     Args:
@@ -134,11 +141,12 @@ def load_matcher(path: Path, frame: int, span: tuple[float, ...]) -> nn.Module:
             SE-ResNet-50 (``.safetensors`` or ``.pth``).
         frame: side of the crops in pixels.
         span: what an ONNX matcher takes for black and for white.
+        bgr: whether an ONNX matcher takes blue first.
 
     Raises:
         ModelError: if the file is missing or of another kind.
     """
     if path.suffix == ".onnx":
-        return ArcFaceMatcher(path, frame, span=span)
+        return ArcFaceMatcher(path, frame, span=span, bgr=bgr)
     state = read_state(path, "VGG-Face's or SE-ResNet-50")
     return SEResNetMatcher(state) if MARK in state else VGGFaceMatcher(path)

@@ -1,5 +1,6 @@
 """The default protector's training, small, and the attackers that learn along."""
 
+import csv
 import math
 
 import cv2
@@ -14,7 +15,8 @@ from faceveil.systems.adaptive import attackers  # noqa: E402
 from faceveil.systems.adaptive import train as adaptive  # noqa: E402
 from faceveil.systems.adaptive.network import ResidualEditor  # noqa: E402
 from faceveil.systems.adaptive.sampling import bend  # noqa: E402
-from faceveil.training import loop  # noqa: E402
+from faceveil.training import checkpoint, loop  # noqa: E402
+from faceveil.training.config import AdaptiveConfig, load_config  # noqa: E402
 from faceveil.training.run import run_recipe  # noqa: E402
 from tests.training.networks.test_onnx_graph import small_graph  # noqa: E402
 
@@ -50,8 +52,8 @@ def test_from_recipe_and_resumed_bit_identical(place, monkeypatch):
     """Stopped after an attacker began again, then resumed: the weights of an undisturbed run."""
     runs = place / "runs"
     measured = run_recipe(recipe(place, "straight"), place, place, runs, "cpu")
-    assert {"square", "smooth", "tone", "guides", "fooled", "match", "even", "attackers"} == set(
-        measured
+    assert set(measured) == (
+        {"square", "smooth", "tone", "guides", "fooled", "match0", "short0", "even", "attackers"}
     )
     sheet = cv2.imread(str(runs / "straight" / "sheets" / "step-0000004.png"))
     assert sheet.shape == (4 * 128, 8 * 128, 3)
@@ -99,6 +101,101 @@ def test_published_and_run(place):
         change = ((network(x, t) - x + mirrored) / 2).permute(0, 2, 3, 1).numpy()
     up = np.stack([cv2.resize(c, (224, 224), interpolation=cv2.INTER_CUBIC) for c in change])
     np.testing.assert_allclose(out, np.clip(faces + up, 0, 1), atol=3e-3)  # 16-bit weights
+
+
+def test_with_a_budget_a_bank_and_a_chooser(place):
+    """All that the second recipe adds, on a matcher asked twice; the best step is kept."""
+    people = [f"p{k}" for k in (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)]
+    table = pq.read_table(place / "pack.parquet").append_column("identity", pa.array(people))
+    wide = pa.concat_tables([table] * 4)
+    pq.write_table(wide, place / "people.parquet")
+    path = recipe(place, "second")
+    path.write_text(
+        path.read_text()
+        .replace("pack.parquet", "people.parquet")
+        .replace('["aux"]', '["aux", "noise_1.onnx"]')
+        + 'second_matcher = "matcher.onnx"\nbank = 4\nas_used = true\noval = true\n'
+        "lambda_mirror = 1.0\nlambda_hinge = 1.0\nlambda_beyond = 9.0\nlambda_veiled = 9.0\n"
+        "gain = 2.0\nsmoothing = 1.2\nchroma_smoothing = 6.0\nloose = 0.5\nguides_a_step = 2\n"
+        'readers = ["aux"]\nvalidation = "people.parquet"\nchoose_every = 2\n'
+    )
+    measured = run_recipe(path, place, place, place / "runs", "cpu")
+    assert {"match0", "match1", "short0", "short1", "bank0", "mirror", "beyond", "veiled"} <= set(
+        measured
+    )
+    run = place / "runs" / "second"
+    rows = list(csv.DictReader((run / "chosen.csv").open()))
+    assert [r["step"] for r in rows] == ["2", "4"]
+    assert set(rows[0]) == {"step", "aux", "fresh0", "kept0", "fresh1", "kept1", "change", "score"}
+    best = max(rows, key=lambda r: float(r["score"]))
+    network = adaptive.build(load_config(path))
+    assert checkpoint.load(run / "best.safetensors", {"editor": network}) == int(best["step"])
+
+
+def test_as_used_is_what_the_protector_does():
+    """Against OpenCV's filters, as the protector has them, at the canonical size."""
+    from faceveil.systems.adaptive.protector import calmer
+    from faceveil.systems.san.protector import add_change
+
+    config = AdaptiveConfig(
+        "x",
+        "m",
+        (),
+        frame=224,
+        gain=2.0,
+        used_strength=0.5,
+        smoothing=3.0,
+        chroma_smoothing=6.0,
+        chroma_gain=0.7,
+    )
+    rng = np.random.default_rng(0)
+    image = rng.random((2, 224, 224, 3)).astype(np.float32)
+    change = cv2.GaussianBlur(rng.normal(0, 0.3, (224, 224, 3)).astype(np.float32), (0, 0), 2)
+    change = np.stack([change, -change[::-1]])
+    as_nchw = lambda x: torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))  # noqa: E731
+    found = adaptive.AsUsed(config)(as_nchw(image), as_nchw(image + change))
+    wanted = add_change(image, calmer(change, 6.0, 0.7), 3.0, 1.0)
+    np.testing.assert_allclose(found.numpy().transpose(0, 2, 3, 1), wanted, atol=4e-3)
+
+
+def test_beyond_nearby_against_scipy():
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    rng = np.random.default_rng(3)
+    a, b = rng.random((2, 3, 24, 24)).astype(np.float32) * 0.5 + 0.25, None
+    b = np.clip(a + rng.normal(0, 0.3, a.shape), 0, 1).astype(np.float32)
+    cells = lambda x: x.reshape(2, 3, 12, 2, 12, 2).mean(axis=(3, 5))  # noqa: E731
+    size = (1, 1, 9, 9)
+    top = maximum_filter(cells(a), size, mode="nearest")
+    low = minimum_filter(cells(a), size, mode="nearest")
+    over = np.maximum(cells(b) - top, 0) + np.maximum(low - cells(b), 0)
+    found = adaptive.beyond_nearby(torch.from_numpy(a), torch.from_numpy(b))
+    assert float(found) == pytest.approx((over**2).mean(), rel=1e-4)
+    assert float(adaptive.beyond_nearby(torch.from_numpy(a), torch.from_numpy(a))) == 0
+
+
+def test_veiled_where_eyes_lose_contrast_and_nowhere_else():
+    image = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    assert float(adaptive.veiled(image, image)) == 0
+    eyes, chin = image.clone(), image.clone()
+    eyes[..., 44:60, 32:58] = 0.5
+    chin[..., 110:126, 50:76] = 0.5
+    assert float(adaptive.veiled(image, eyes)) > 1e-3
+    assert float(adaptive.veiled(image, chin)) == 0
+    assert float(adaptive.veiled(image, 0.5 + 1.2 * (image - 0.5))) == 0  # more is no fault
+
+
+def test_outside_the_oval_nothing_changes():
+    torch.manual_seed(0)
+    network = ResidualEditor((8, 16), oval=True).eval()
+    with torch.no_grad():
+        network.residual.bias.fill_(100)
+        x = torch.rand(1, 3, 112, 112)
+        change = (network(x, torch.tensor([1.0])) - x).abs().amax(dim=1)[0]
+    y, z = np.mgrid[:112, :112] * 2 + 0.5
+    radius = np.hypot((z - 112) / 68, (y - 118) / 88)
+    assert change[torch.from_numpy(radius > 1.15)].max() == 0
+    assert change[torch.from_numpy(radius < 0.85)].min() > 0.3
 
 
 def test_even_odds_by_hand():

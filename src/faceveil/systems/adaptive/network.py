@@ -40,13 +40,19 @@ class ResidualEditor(nn.Module):
         widths: maps at each scale, from the full one down; each scale halves the side.
         bound: largest residual, of the range [0, 1].
         reach: largest displacement of the warp, of half the side; 0 for no warp.
+        oval: whether the change ends softly at the face's oval.
     """
 
     def __init__(
-        self, widths: Sequence[int] = (24, 48, 96, 128), bound: float = 0.35, reach: float = 0.04
+        self,
+        widths: Sequence[int] = (24, 48, 96, 128),
+        bound: float = 0.35,
+        reach: float = 0.04,
+        *,
+        oval: bool = False,
     ) -> None:
         super().__init__()
-        self.bound, self.reach = bound, reach
+        self.bound, self.reach, self.oval = bound, reach, oval
         down, before = [], 3
         for width in widths:
             down.append(_Block(before, width))
@@ -82,6 +88,22 @@ class ResidualEditor(nn.Module):
             x = F.interpolate(x, scale_factor=2.0, mode="bilinear")
             x = block(torch.cat([x, skip], dim=1), wish)
         residual = self.bound * torch.tanh(self.residual(x))
-        if self.reach == 0:
-            return image + residual
-        return bend(image, self.reach * torch.tanh(self.warp(deep))) + residual
+        bent = image
+        if self.reach > 0:
+            bent = bend(image, self.reach * torch.tanh(self.warp(deep)))
+        if not self.oval:
+            return bent + residual
+        return image + face_oval(image.shape[-1]).to(image) * (bent - image + residual)
+
+
+def face_oval(side: int) -> Tensor:
+    """Where a face lies in the canonical crop: (1, 1, S, S), 1 inside, falling to 0 outside.
+
+    An ellipse from the hairline to the chin. Of the crop's 224 pixels it has half axes of 68 and
+    88 about (112, 118), and its edge is some 20 pixels wide.
+    """
+    at = (torch.arange(side) + 0.5) * (224 / side) - 0.5
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    radius = (((x - 112) / 68) ** 2 + ((y - 118) / 88) ** 2).sqrt()
+    inside = ((1.14 - radius) / 0.28).clamp(0, 1)
+    return (inside * inside * (3 - 2 * inside))[None, None]

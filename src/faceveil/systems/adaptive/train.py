@@ -10,27 +10,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.optim import Adam
 
 from faceveil.data.packs import load_packs
+from faceveil.imaging.geometry import CROP_SIZE
+from faceveil.inference.session import WEIGHTS
 from faceveil.systems.adaptive.attackers import Attacker, begin_again, new_attackers
+from faceveil.systems.adaptive.choose import Chooser
+from faceveil.systems.adaptive.embedded import Bank, Embedded, embedded
 from faceveil.systems.adaptive.network import ResidualEditor
-from faceveil.systems.editors import wgan
 from faceveil.systems.editors.labelled_faces import write_rows
 from faceveil.training import checkpoint, distributed, loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import AdaptiveConfig
 from faceveil.training.gender import as_batch
-from faceveil.training.guides import Guide, load_guide, luma
+from faceveil.training.guides import Guide, as_sure_as_before, load_guide, luma
 from faceveil.training.matchers import load_matcher
 from faceveil.training.networks.layout import channels_last
 
 
 def build(config: AdaptiveConfig) -> ResidualEditor:
     """The untrained network of a recipe."""
-    return ResidualEditor(config.widths, config.bound, config.reach)
+    return ResidualEditor(config.widths, config.bound, config.reach, oval=config.oval)
 
 
 def even_odds(logit: Tensor) -> Tensor:
@@ -55,6 +59,41 @@ def smallness(change: Tensor) -> dict[str, Tensor]:
     }
 
 
+def beyond_nearby(image: Tensor, made: Tensor, reach: int = 8) -> Tensor:
+    """How far faces leave the range of each colour within ``reach`` pixels: mean square; scalar.
+
+    Highlights brighter than all around them, smudges darker, red or teal where hair is grey: what
+    no move of a feature or of a tone makes. Looked at in cells of two pixels, so grain is free.
+    """
+    before, after = F.avg_pool2d(image, 2), F.avg_pool2d(made, 2)
+    across, down = (1, reach + 1), (reach + 1, 1)
+    pads = (0, reach // 2), (reach // 2, 0)
+    top, low = before, -before
+    for kernel, pad in zip((across, down), pads, strict=True):
+        top = F.max_pool2d(top, kernel, 1, pad)
+        low = F.max_pool2d(low, kernel, 1, pad)
+    return (F.relu(after - top) + F.relu(-low - after)).square().mean()
+
+
+def veiled(image: Tensor, made: Tensor) -> Tensor:
+    """The local contrast of eyes and mouth that a change takes away: mean square; scalar."""
+
+    def contrast(x: Tensor) -> Tensor:
+        grey = luma(x)[:, :1]
+        size, step = max(2, image.shape[-1] // 16), max(1, image.shape[-1] // 32)
+        mean = F.avg_pool2d(grey, size, step)
+        return (F.avg_pool2d(grey.square(), size, step) - mean.square()).clamp(min=1e-6).sqrt()
+
+    lost = F.relu(0.95 * contrast(image) - contrast(made))
+    side = lost.shape[-1]
+    at = (torch.arange(side, device=lost.device) + 0.5) * (CROP_SIZE / side)
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    where = torch.zeros_like(x)
+    for (cx, cy), (rx, ry) in (((80, 92), (22, 14)), ((144, 92), (22, 14)), ((112, 156), (32, 18))):
+        where = torch.maximum(where, (((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1).to(x))
+    return (lost.square() * where).sum() / (where.sum() * len(lost))
+
+
 def draw_targets(count: int, neutral: float, generator: torch.Generator) -> Tensor:
     """(count,) of 0, 1 and, for that share of them, 0.5."""
     target = (torch.rand(count, generator=generator) < 0.5).float()
@@ -70,6 +109,52 @@ def loosely_aligned(image: Tensor, share: float, generator: torch.Generator) -> 
     return torch.where(which.to(image.device), moved.clamp(0, 1), image)
 
 
+class AsUsed:
+    """The change as the protector applies it, differentiably.
+
+    What :class:`~faceveil.systems.adaptive.protector.AdaptiveProtector` does to a network's change:
+    its colour smoothed and weakened, all of it smoothed and multiplied. A network that is trained
+    on this is not stretched beyond what it learned when it is used.
+
+    Args:
+        config: gain, smoothing and strength.
+    """
+
+    def __init__(self, config: AdaptiveConfig) -> None:
+        pixel = config.frame / CROP_SIZE
+        self.gain = config.gain * config.used_strength
+        self.chroma = config.chroma_gain
+        self.fine = gaussian(config.smoothing * pixel)
+        self.coarse = gaussian(config.chroma_smoothing * pixel)
+
+    def __call__(self, image: Tensor, made: Tensor) -> Tensor:
+        """Faces (N, 3, S, S) and what the network makes of them -> protected faces in [0, 1]."""
+        change = made - image
+        grey = luma(change)
+        change = grey + self.chroma * blurred(change - grey, self.coarse)
+        return (image + self.gain * blurred(change, self.fine)).clamp(0, 1)
+
+
+def gaussian(sigma: float) -> Tensor:
+    """Taps of a Gaussian, out to three sigma: (K,) with sum 1."""
+    reach = max(1, round(3 * sigma))
+    at = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    taps = torch.exp(-0.5 * (at / max(sigma, 1e-3)).square())
+    return taps / taps.sum()
+
+
+def blurred(x: Tensor, taps: Tensor) -> Tensor:
+    """Separable filter of (N, C, H, W), borders reflected as OpenCV does."""
+    pad = len(taps) // 2
+    n, c, h, w = x.shape
+    # Channels as a batch: a convolution in groups is many times slower on a CPU.
+    maps = x.reshape(n * c, 1, h, w)
+    kernel = taps.to(x)[None, None, None]
+    maps = F.conv2d(F.pad(maps, (pad, pad, 0, 0), mode="reflect"), kernel)
+    maps = F.conv2d(F.pad(maps, (0, 0, pad, pad), mode="reflect"), kernel.transpose(2, 3))
+    return maps.reshape(n, c, h, w)
+
+
 class Objective:
     """The editor's loss and the attackers' lessons of one batch, added up.
 
@@ -78,7 +163,7 @@ class Objective:
         editor: the trained network.
         guides: fixed gender classifiers.
         attackers: those that learn along; their weights get gradients of their lessons only.
-        matcher: frozen; faces (N, 3, S, S) in [0, 1] -> descriptors (N, D).
+        matchers: frozen, asked in turn.
     """
 
     def __init__(
@@ -87,19 +172,23 @@ class Objective:
         editor: nn.Module,
         guides: Sequence[Guide],
         attackers: Sequence[Attacker],
-        matcher: nn.Module,
+        matchers: Sequence[Embedded],
     ) -> None:
-        self.config, self.editor, self.matcher = config, editor, matcher
+        self.config, self.editor, self.matchers = config, editor, matchers
         self.guides, self.attackers = guides, attackers
+        self.as_used = AsUsed(config) if config.as_used else None
+        self.banks = [Bank(config.bank, config.bank_heat) for _ in matchers]
 
     def __call__(
-        self, image: Tensor, male: Tensor, generator: torch.Generator
+        self, number: int, image: Tensor, male: Tensor, rows: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss to minimise, and its terms for the log.
 
         Args:
+            number: of the step; decides which matcher is asked.
             image: (N, 3, S, S) in [0, 1].
             male: (N,) true genders; only the attackers are told.
+            rows: (N,) which faces of the training set these are.
             generator: draws targets and views.
         """
         c = self.config
@@ -107,18 +196,43 @@ class Objective:
         with torch.autocast(image.device.type, torch.bfloat16):
             made = self.editor(image, target)
         made = made.float()
-        terms = smallness(made - image)
+        terms: dict[str, Tensor] = {}
+        if c.lambda_mirror:
+            terms["mirror"] = self._unevenness(image, made, target)
+        if self.as_used is not None:
+            made = self.as_used(image, made)
+        terms |= smallness(made - image)
         loss = c.lambda_square * terms["square"] + c.lambda_smooth * terms["smooth"]
         loss = loss + c.lambda_tone * terms["tone"]
+        if c.lambda_mirror:
+            loss = loss + c.lambda_mirror * terms["mirror"]
         made = made.clamp(0, 1)
+        for name, weight, measure in (
+            ("beyond", c.lambda_beyond, beyond_nearby),
+            ("veiled", c.lambda_veiled, veiled),
+        ):
+            if weight:
+                terms[name] = measure(image, made)
+                loss = loss + weight * terms[name]
         order = torch.randperm(len(self.guides), generator=generator)[: c.guides_a_step]
         level = c.level * (2 * target - 1)
         read = torch.stack([self.guides[int(k)](made, generator) for k in order])
         terms["guides"] = F.smooth_l1_loss(read, level.expand_as(read))
         side = (target != 0.5).expand_as(read)
         terms["fooled"] = ((read > 0) == (target > 0.5))[side].float().mean()
-        terms["match"] = wgan.matcher_term(self.matcher, image, made, c.match_share) / 2
-        loss = loss + c.lambda_guides * terms["guides"] + c.lambda_m * terms["match"]
+        which = number % len(self.matchers)
+        kept = max(1, round(c.match_share * len(image)))
+        away, short, found = self.matchers[which].terms(
+            made[:kept], rows[:kept], c.hinge_margin, generator
+        )
+        name = f"match{which}"
+        terms |= {name: away, f"short{which}": short}
+        loss = loss + c.lambda_guides * terms["guides"]
+        loss = loss + c.lambda_m * away + c.lambda_hinge * short
+        if c.bank:
+            terms[f"bank{which}"] = self.banks[which].even_odds(found)
+            loss = loss + c.lambda_bank * terms[f"bank{which}"]
+            self.banks[which].remember(found, male[:kept])
         if self.attackers:
             opinions = torch.cat([a.opinion(made, generator) for a in self.attackers])
             terms["even"] = even_odds(opinions)
@@ -128,6 +242,22 @@ class Objective:
             terms["attackers"] = lessons.mean()
             loss = loss + lessons.sum()
         return loss, {k: float(v.detach()) for k, v in terms.items()}
+
+    def _unevenness(self, image: Tensor, made: Tensor, target: Tensor) -> Tensor:
+        """Mean square difference of a face's change and its mirror image's, on a share of them."""
+        some = max(1, round(self.config.mirror_share * len(image)))
+        flipped = image[:some].flip(3)
+        with torch.autocast(image.device.type, torch.bfloat16):
+            other = self.editor(flipped, target[:some])
+        return (made[:some] - image[:some] - (other.float() - flipped).flip(3)).square().mean()
+
+
+def load_start(run: Path, editor: nn.Module) -> None:
+    """Take over the editor of a run, or of shipped weights (a ``.safetensors`` file)."""
+    if run.suffix == ".safetensors":
+        editor.load_state_dict(load_file(WEIGHTS / run.name))
+    else:
+        checkpoint.load(run / "checkpoint.safetensors", {"editor": editor})
 
 
 def train(
@@ -149,11 +279,30 @@ def train(
     pack = load_packs([data / name for name in config.data])
     editor = channels_last(build(config), device)
     if config.start and not (output / "checkpoint.safetensors").is_file():
-        checkpoint.load(output.parent / config.start / "checkpoint.safetensors", {"editor": editor})
+        load_start(output.parent / config.start, editor)
     attackers = new_attackers(config.attackers, device)
     guides = [load_guide(output.parent / name, device) for name in config.guides]
-    matcher = load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device)
-    objective = Objective(config, editor, guides, attackers, matcher)
+    guides = [as_sure_as_before(g, pack.images, config.level) for g in guides]
+    matchers = [
+        embedded(
+            load_matcher(models / name, config.frame, span, bgr=bgr).to(device),
+            pack,
+            config.frame,
+            output / f"{Path(name).stem}.npz",
+            device,
+            barycentre=config.barycentre,
+        )
+        for name, span, bgr in (
+            (config.matcher, config.matcher_range, False),
+            (config.second_matcher, config.second_range, config.second_bgr),
+        )
+        if name
+    ]
+    objective = Objective(config, editor, guides, attackers, matchers)
+    chooser = None
+    if config.readers:
+        readers = [load_guide(output.parent / name, device) for name in config.readers]
+        chooser = Chooser(config, data / config.validation, readers, matchers, output, device)
     modules: dict[str, nn.Module] = {"editor": editor}
     modules |= {f"attacker{k}": a.network for k, a in enumerate(attackers)}
     parameters = [p for m in modules.values() for p in m.parameters()]
@@ -170,16 +319,21 @@ def train(
         image = torch.where(mirrored.to(device), image.flip(3), image)
         if config.loose:
             image = loosely_aligned(image, config.loose, generator)
-        return objective(image, torch.from_numpy(pack.male)[rows].to(device), generator)
+        male = torch.from_numpy(pack.male)[rows].to(device)
+        return objective(number, image, male, rows, generator)
 
-    def sheet(number: int) -> None:
-        """Faces, towards female, neutral, towards male."""
+    def look(number: int) -> None:
+        """Faces, towards female, neutral, towards male; and the checkpoint chosen."""
         image = as_batch(pack.images, torch.arange(min(8, len(pack))), config.frame).to(device)
         editor.eval()
         with torch.no_grad():
             rows = [editor(image, image.new_full((len(image),), t)) for t in (0.0, 0.5, 1.0)]
         editor.train()
+        if objective.as_used is not None:
+            rows = [objective.as_used(image, row) for row in rows]
         write_rows([image, *rows], output, number)
+        if chooser is not None:
+            chooser(number, editor, objective.as_used)
 
     return loop.run(
         step,
@@ -189,6 +343,6 @@ def train(
         steps=config.steps,
         peak=config.peak,
         seed=config.seed,
-        epoch=config.sheet_every,
-        on_epoch=sheet,
+        epoch=config.choose_every if config.readers else config.sheet_every,
+        on_epoch=look,
     )
