@@ -113,7 +113,7 @@ def train(
         seed=config.seed,
     )
     network.eval()
-    measured = _accuracy(probabilities(network, pack.images[held], device), listed, row[held])
+    measured = _accuracy(probabilities(network, pack.images, device, held), listed, row[held])
     known_here = config.attributes != OWN_COLUMNS
     labels = {n: _label(data / n, listed, network, device, known_here) for n in config.label}
     np.savez_compressed(
@@ -142,12 +142,18 @@ def read_labels(run: Path, packs: tuple[str, ...], wanted: tuple[str, ...]) -> F
         return np.concatenate([file[name][:, chosen] for name in packs]).astype(np.float32)
 
 
-def probabilities(network: nn.Module, images: np.ndarray, device: str) -> Float32Array:
-    """P(attribute): (N, S, S, 3) uint8 -> (N, A)."""
+def probabilities(
+    network: nn.Module,
+    images: np.ndarray,
+    device: str,
+    rows: NDArray[np.int64] | None = None,
+) -> Float32Array:
+    """P(attribute) of all faces or of some rows: (N, S, S, 3) uint8 -> (N or rows, A)."""
+    wanted = torch.arange(len(images)) if rows is None else torch.from_numpy(rows)
     out = []
     with torch.no_grad():
-        for start in range(0, len(images), 128):
-            x = as_batch(images, torch.arange(start, min(start + 128, len(images)))).to(device)
+        for some in wanted.split(128):
+            x = as_batch(images, some).to(device)
             x = F.interpolate(x, size=(FRAME, FRAME), mode="bilinear", antialias=True)
             out.append(network(x).float().sigmoid().cpu())
     return np.asarray(torch.cat(out).numpy(), np.float32)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.attributes import RACES
-from faceveil.data.packs import Pack, load_packs
+from faceveil.data.packs import Pack, load_packs, take
 from faceveil.data.resample import replicated
 from faceveil.errors import OptionError
 from faceveil.training import distributed, loop
@@ -64,7 +64,7 @@ def batches(count: int, size: int = 128) -> Iterator[Tensor]:
 
 def as_batch(images: np.ndarray, indices: Tensor, side: int | None = None) -> Tensor:
     """Images by index: (N, S, S[, 3]) uint8 -> (B, C, side, side) float32 in [0, 1]."""
-    chosen = torch.from_numpy(images[indices.numpy()])
+    chosen = torch.from_numpy(take(images, indices.numpy()))
     chosen = chosen[:, None] if chosen.dim() == 3 else chosen.permute(0, 3, 1, 2)
     batch = chosen.float() / 255
     if side is None or side == batch.shape[-1]:

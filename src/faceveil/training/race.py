@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.attributes import RACES
-from faceveil.data.packs import Pack, load_packs
+from faceveil.data.packs import Pack, load_packs, take
 from faceveil.errors import OptionError
 from faceveil.training import loop
 from faceveil.training.augment import random_view
@@ -91,7 +91,7 @@ def train(config: RaceConfig, data: Path, output: Path, device: str = "cpu") -> 
         seed=config.seed,
     )
     network.eval()
-    p = probabilities(network, pack.images[held], device)
+    p = probabilities(network, take(pack.images, held), device)
     measured = {"accuracy": float((p.argmax(1) == labels[held]).mean())}
     for k, race in enumerate(RACES):
         measured[f"auc_{race}"] = float(roc_auc_score(labels[held] == k, p[:, k]))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from faceveil import __version__
-from faceveil.data.packs import sha256_of
+from faceveil.data.packs import decoded_in, sha256_of
 from faceveil.errors import OptionError
 from faceveil.training import distributed
 from faceveil.training.config import (
@@ -65,7 +65,8 @@ def run_recipe(
         if distributed.rank() == 0:
             _prepare(config, data, output, resume)
         distributed.wait()
-        measured = _train(config, data, models, output, here)
+        with decoded_in(runs / ".pixels"):
+            measured = _train(config, data, models, output, here)
         if distributed.rank() == 0:
             (output / "measured.json").write_text(json.dumps(measured, indent=1) + "\n")
     return measured

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from faceveil.data.packs import load_packs
+from faceveil.data.packs import face_blocks
 from faceveil.systems.adaptive import train as adaptive
 from faceveil.systems.editors import train_gender_an as gender_an
 from faceveil.systems.editors import train_privacynet as privacynet
@@ -75,8 +75,8 @@ class _Probabilities(nn.Module):
 
 def ship_san(config: SANConfig, run: Path, target: Path, data: Path) -> Card:
     """A SAN, a member of an ensemble or a stage of FlowSAN, with its prototypes inside."""
-    pack = load_packs([data / n for n in config.data])
-    model = san.build(config, mean_faces(pack))
+    prototypes, male_share = mean_faces(face_blocks([data / n for n in config.data]))
+    model = san.build(config, prototypes)
     checkpoint.load(run / "checkpoint.safetensors", {"san": model})
     side = config.frame
     faces, ones = torch.rand(2, 1, side, side), torch.ones(2)
@@ -93,7 +93,7 @@ def ship_san(config: SANConfig, run: Path, target: Path, data: Path) -> Card:
         "smoothing_px": config.smoothing,
         "gain": config.gain,
         "safetensors_sha256": _safetensors(own, target),
-        "male_share": round(float(pack.male.mean()), 4),
+        "male_share": round(male_share, 4),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
 

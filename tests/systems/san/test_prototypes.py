@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
-from faceveil.data.packs import Pack  # noqa: E402
+from faceveil.errors import OptionError  # noqa: E402
 from faceveil.imaging.geometry import affine, canonical_template, invert, transform  # noqa: E402
 from faceveil.imaging.prototypes import prototype_warp  # noqa: E402
 from faceveil.systems.san.network import SAN  # noqa: E402
@@ -16,9 +16,13 @@ def test_mean_faces_are_the_means():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     male = np.array([0, 1, 1, 0, 1, 1], np.float32)
-    faces = mean_faces(Pack(images, male, np.empty(0, np.int64)))
+    faces, share = mean_faces([(images[:4], male[:4]), (images[4:], male[4:])])
     expected = images[[1, 2, 4, 5]].astype(float).mean(0) / 255
     np.testing.assert_allclose(faces[1].permute(1, 2, 0), expected, atol=1e-6)
+    np.testing.assert_allclose(faces[0, 0], images[[0, 3], ..., 0].astype(float).mean(0) / 255)
+    assert share == pytest.approx(4 / 6)
+    with pytest.raises(OptionError, match="4 men and 0 women"):
+        mean_faces([(images[:4], np.ones(4, np.float32))])
 
 
 def model(size=32):

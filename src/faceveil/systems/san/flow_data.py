@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from faceveil.data.packs import take
 from faceveil.types import Float32Array, Uint8Array
 
 CHUNK = 64
@@ -51,7 +52,8 @@ def transformed(
         (N, side, side) grey uint8, read-only, mapped from the file.
     """
     key = hashlib.sha256(checkpoint.read_bytes())
-    key.update(np.ascontiguousarray(images).tobytes())
+    for start in range(0, len(images), CHUNK):
+        key.update(take(images, slice(start, start + CHUNK)).tobytes())
     digest = key.hexdigest()
     path = checkpoint.with_name("outputs.npy")
     state = checkpoint.with_name("outputs.json")
@@ -62,7 +64,7 @@ def transformed(
     starts = range(done, len(images), CHUNK)
     for start in tqdm(starts, desc=f"outputs of {checkpoint.parent.name}", disable=quiet or None):
         rows = slice(start, min(start + CHUNK, len(images)))
-        faces = resized(images[rows], side)
+        faces = resized(take(images, rows), side)
         result = transform(faces[:, None], male[rows])[:, 0]
         out[rows] = np.clip(np.rint(result * 255), 0, 255).astype(np.uint8)
         if start // CHUNK % SAVE_EVERY == SAVE_EVERY - 1:

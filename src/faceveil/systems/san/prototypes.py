@@ -7,19 +7,43 @@ affine map per face does, inside the graph, so that one ONNX file holds all that
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from faceveil.data.packs import Pack
+from faceveil.errors import OptionError
 from faceveil.systems.san.network import SAN
+from faceveil.types import Float32Array, Uint8Array
 
 
-def mean_faces(pack: Pack) -> Tensor:
-    """The female and the male mean face of an RGB pack: (2, 3, S, S) float32 in [0, 1]."""
-    faces = [pack.images[pack.male == side].mean(axis=0, dtype=np.float64) for side in (0, 1)]
-    return torch.from_numpy(np.stack(faces)).permute(0, 3, 1, 2).float() / 255
+def mean_faces(blocks: Iterable[tuple[Uint8Array, Float32Array]]) -> tuple[Tensor, float]:
+    """The female and the male mean face, by a running sum: no two blocks are in memory at once.
+
+    Args:
+        blocks: (B, S, S, 3) uint8 RGB faces and (B,) labels, 1 male, some at a time.
+
+    Returns:
+        (2, 3, S, S) float32 in [0, 1], and the share of men.
+
+    Raises:
+        OptionError: if there is no face of one gender.
+    """
+    sums: list[Any] = [0, 0]
+    counts = [0, 0]
+    for images, male in blocks:
+        for side in (0, 1):
+            mine = images[male == side]
+            sums[side] = sums[side] + mine.sum(axis=0, dtype=np.uint64)
+            counts[side] += len(mine)
+    if not all(counts):
+        raise OptionError(f"data: {counts[1]} men and {counts[0]} women; expected some of both")
+    means = [s.astype(np.float64) / n for s, n in zip(sums, counts, strict=True)]
+    faces = torch.from_numpy(np.stack(means)).permute(0, 3, 1, 2).float() / 255
+    return faces, counts[1] / sum(counts)
 
 
 class PrototypeSAN(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.optim import Adam
 
-from faceveil.data.packs import load_packs
+from faceveil.data.packs import face_blocks, load_packs
 from faceveil.errors import ModelError
 from faceveil.systems.san.contact_sheet import contact_sheet, write_png
 from faceveil.systems.san.flow_data import opposite_outputs, transformed
@@ -137,7 +137,7 @@ def load_faces(
 ) -> tuple[Faces, Tensor]:
     """The training set of a recipe, transformed by the stages before it, and its prototypes."""
     paths = [data / name for name in config.data]
-    prototypes = mean_faces(load_packs(paths))
+    prototypes = mean_faces(face_blocks(paths))[0]
     pack = load_packs(paths, grey=True)
     inputs = pack.images
     for name in config.after:
