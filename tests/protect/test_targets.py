@@ -72,6 +72,14 @@ def test_short_keys_and_keys_without_use_are_refused():
             PhotoOptions(target="opposite", **wrong)
 
 
+def test_keys_do_not_show_when_printed():
+    secret = b"a secret of thirty-two bytes long"
+    options = PhotoOptions(key=secret, person="Ada", own=secret)
+    for thing in (Draw(3, secret), options, options.draw):
+        assert "secret" not in repr(thing)
+    assert "Ada" in repr(options)
+
+
 @pytest.mark.parametrize(
     ("own", "asked", "drawn", "expected"),
     [

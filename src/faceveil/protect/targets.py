@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -49,7 +49,7 @@ class Draw:
     """
 
     seed: int | None = None
-    key: bytes = b""
+    key: bytes = field(default=b"", repr=False)
     person: str = ""
 
     def __post_init__(self) -> None:
