@@ -5,8 +5,8 @@ import pytest
 
 from faceveil.errors import ModelError
 from faceveil.inference.session import WEIGHTS
+from faceveil.protect.change import to_frame
 from faceveil.systems.noise.white_box import GradientNetwork, MeanLogit, direction, shrinking
-from faceveil.systems.san.protector import to_frame
 from faceveil.systems.specs import build_crop_protector
 
 FILES = [WEIGHTS / f"noise_{i}.onnx" for i in (1, 2, 3)]

@@ -12,7 +12,7 @@ from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.inference.device import chosen, on_device
 from faceveil.inference.network import Network, network
 from faceveil.inference.session import read_card
-from faceveil.systems.san.protector import add_change, to_frame
+from faceveil.protect.change import add_change, to_frame
 from faceveil.types import Float32Array, Float64Array, Target
 
 

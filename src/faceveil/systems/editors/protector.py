@@ -11,8 +11,8 @@ import numpy as np
 
 from faceveil.errors import ModelError, OptionError
 from faceveil.inference.session import read_card, run_in_batches, session
+from faceveil.protect.change import add_change, to_frame
 from faceveil.systems.editors.labels import names_of, one_hot, wanted_labels
-from faceveil.systems.san.protector import add_change, to_frame
 from faceveil.types import Float32Array, Float64Array, Target
 
 HIDE = ("gender", "age", "race")

@@ -75,7 +75,7 @@ class MeanLogit:
 def shrinking(frame: int) -> Float32Array:
     """The matrix A (frame, 224) with which A x A^T is a crop x averaged down to the frame.
 
-    OpenCV's area interpolation, as in :func:`faceveil.systems.san.protector.to_frame`, is separable
+    OpenCV's area interpolation, as in :func:`faceveil.protect.change.to_frame`, is separable
     and linear; so its answer for the unit matrix along one axis is all of it.
     """
     unit = np.eye(CROP_SIZE, dtype=np.float32)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from faceveil.errors import OptionError
 from faceveil.imaging.prototypes import prototype_warp
-from faceveil.systems.san.protector import SANNetwork, add_change, to_frame
+from faceveil.protect.change import add_change, to_frame
+from faceveil.systems.san.protector import SANNetwork
 from faceveil.types import Float32Array, Float64Array, Target
 
 Combine = Literal["avg", "gibbs"]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceveil.imaging.prototypes import prototype_warp
-from faceveil.systems.san.protector import SANNetwork, add_change, to_frame
+from faceveil.protect.change import add_change, to_frame
+from faceveil.systems.san.protector import SANNetwork
 from faceveil.types import Float32Array, Float64Array, Target
 
 DEFAULT_STAGES = 3
