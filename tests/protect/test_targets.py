@@ -14,6 +14,7 @@ from faceveil.protect.targets import (
     strength_of,
     wish,
 )
+from tests.protect.fakes import BrightenProtector
 
 CROPS = np.random.default_rng(0).integers(0, 256, (400, 8, 8), dtype=np.uint8)
 MALE = (np.arange(400) % 2).astype(np.float32)
@@ -118,4 +119,4 @@ def test_what_stands_in_for_the_face_does_so_whole():
 
     assert strength_of(BlackBox(), None) == 1
     assert strength_of(BlackBox(), 0.3) == 0.3
-    assert strength_of(object(), None) == DEFAULT_STRENGTH
+    assert strength_of(BrightenProtector(), None) == DEFAULT_STRENGTH

@@ -66,7 +66,7 @@ class Protector:
     @property
     def device(self) -> str:
         """What the method's networks run on, such as ``CPU``, ``CPU (OpenVINO)`` or ``CUDA``."""
-        return getattr(self.crop_protector, "runs_on", self.estimator.device)
+        return self.crop_protector.runs_on
 
     def protect_photo(
         self,
