@@ -76,7 +76,7 @@ release: $(DEMO)/.installed $(RELEASE)/.installed
 $(RELEASE)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(RELEASE)
 	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  "build>=1.2" "hatchling>=1.25" "cyclonedx-bom>=5.1"
+	  "build>=1.2" "hatchling>=1.25" "onnx>=1.17" "cyclonedx-bom>=5.1"
 	touch $@
 
 clean:

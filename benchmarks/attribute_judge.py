@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
 from faceveil.systems.editors.protector import AttributeEstimator
 from faceveil.types import Float32Array, Uint8Array
 
@@ -24,7 +25,9 @@ class _Attributes:
     def __call__(self, crops: Uint8Array) -> Float32Array:
         """(N, 224, 224[, 3]) uint8 -> (N, 4)."""
         if self._estimate is None:
-            self._estimate = AttributeEstimator(WEIGHTS / "aux_attributes.onnx", NAMES, threads=1)
+            self._estimate = AttributeEstimator(
+                WEIGHTS / "aux_attributes.onnx", NAMES, choice=Choice(threads=1)
+            )
         rgb = np.repeat(crops[..., None], 3, axis=3) if crops.ndim == 3 else crops
         return self._estimate(np.asarray(rgb / np.float32(255), np.float32))
 

@@ -24,6 +24,7 @@ from machine import machine
 
 import faceveil
 from faceveil.imaging.detect import CenterFace
+from faceveil.inference.device import Choice
 from faceveil.protect.photo import PhotoOptions
 from faceveil.types import Face
 from faceveil.video.finding import find_faces
@@ -82,7 +83,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=40)
     a = parser.parse_args()
     cv2.setNumThreads(1)
-    detector = CenterFace(threads=1)
+    detector = CenterFace(choice=Choice(threads=1))
     protector = faceveil.load_protector(threads=1, detector=detector)
     names = ("every frame searched", "clips")
     sums = {kind: {name: [0, 0] for name in names} for kind in KINDS}

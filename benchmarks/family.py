@@ -22,7 +22,8 @@ from judge_table import canonical, choose
 from faceveil.data.packs import load_packs
 from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.evaluation.protocol import Readings, compare, read
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
 from faceveil.judges.registry import JudgeSet, shared_judges
 from faceveil.systems.san.ensemble import drawn
 from faceveil.systems.specs import MethodOptions, build_crop_protector
@@ -41,7 +42,7 @@ class Scene:
 def outputs(name: str, scene: Scene, weights: Path, count: int, threads: int) -> list[Uint8Array]:
     """Outputs 1 ... count of the ensemble's members or the flow's stages, as pictures."""
     protector = build_crop_protector(
-        name, threads=threads, weights=weights, options=MethodOptions(stages=count)
+        name, choice=Choice(threads=threads), weights=weights, options=MethodOptions(stages=count)
     )
     parts: list[list[Uint8Array]] = [[] for _ in range(count)]
     for start in range(0, len(scene.crops), 64):

@@ -29,10 +29,9 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, shape_inference
 
-from faceveil.inference.device import Device, Precision, on_device
-from faceveil.inference.onnx_edit import fix_input
+from faceveil.inference.card import WEIGHTS, read_card
+from faceveil.inference.device import Choice, Device, Precision
 from faceveil.inference.openvino import OpenVINONetwork, openvino_network
-from faceveil.inference.session import WEIGHTS, read_card
 from faceveil.systems.specs import build_crop_protector
 
 RESULT = Path(__file__).parent / "results" / "floor.json"
@@ -155,9 +154,13 @@ def remember_sessions() -> None:
     """Note from now on which model a new session is made of: its bytes say it."""
     cards = {card.stem: read_card(card) for card in WEIGHTS.glob("*.json")}
     known = {card["sha256"]: name for name, card in cards.items() if "sha256" in card}
-    default = (WEIGHTS / "adaptive.onnx").read_bytes()  # it runs with its target as a constant
-    fixed = [fix_input(default, "target", value) for value in (0.0, 0.5, 1.0)]
-    known |= {hashlib.sha256(model).hexdigest(): "adaptive" for model in fixed}
+    for name, card in cards.items():  # some run with an input as a constant
+        model = WEIGHTS / f"{name}.onnx"
+        for constant in (
+            c for values in card.get("constants", {}).values() for c in values.values()
+        ):
+            fixed = model.read_bytes() + bytes.fromhex(constant)
+            known[hashlib.sha256(fixed).hexdigest()] = name
     for kind in (ort.InferenceSession, OpenVINONetwork):
         _remember(kind, known)
 
@@ -211,8 +214,7 @@ def measure(
     bytes_s: float,
 ) -> dict[str, Any]:
     """One protector, ``batch`` faces at a time."""
-    with on_device(*engine):
-        protector = build_crop_protector(name, threads=1)
+    protector = build_crop_protector(name, choice=Choice(*engine, threads=1))
     shape = (batch, 224, 224) if protector.channels == 1 else (batch, 224, 224, 3)
     faces = np.random.default_rng(0).random(shape, np.float32)
     male = (np.arange(batch) % 2).astype(np.float32)

@@ -29,9 +29,10 @@ from quantised import quantised
 from safetensors.torch import load_file
 from torch import Tensor
 
+from faceveil.inference.card import WEIGHTS
 from faceveil.inference.device import CPU, Precision
 from faceveil.inference.openvino import openvino_network
-from faceveil.inference.session import WEIGHTS, make_session
+from faceveil.inference.session import make_session
 from faceveil.systems.san.inference import SANInference
 from faceveil.systems.san.network import SAN
 from faceveil.systems.san.prototypes import PrototypeSAN
@@ -130,7 +131,7 @@ def _openvino(name: str, count: int, folder: Path, threads: int) -> Run:
     feed = _numpy(faces(count) if which == "ours" else ready_made(count))
     precision: Precision = "bfloat16" if "bfloat16" in name else "float32"
     net = openvino_network((folder / f"{which}.onnx").read_bytes(), threads, precision)
-    return lambda: net(feed)
+    return lambda: net(feed)[0]
 
 
 def _numpy(given: dict[str, Tensor]) -> dict[str, Float32Array]:

@@ -20,7 +20,7 @@ import numpy as np
 from faceveil.data.packs import load_packs
 from faceveil.evaluation.faces import choose
 from faceveil.evaluation.metrics.verification import threshold_at_fmr
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
 from faceveil.judges.registry import shared_judges
 from faceveil.systems.editors.protector import AttributeEstimator
 from faceveil.systems.specs import DEFAULT

@@ -29,7 +29,7 @@ from faceveil.evaluation.measurement import Measurement
 from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.evaluation.protocol import compare, read
 from faceveil.evaluation.table import render_table
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
 from faceveil.judges.registry import shared_judges
 from faceveil.protect.targets import DEFAULT_STRENGTH
 from faceveil.types import Uint8Array

@@ -25,7 +25,8 @@ from judge_table import canonical, choose
 from faceveil.data.packs import load_packs
 from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.evaluation.protocol import Readings, compare, read
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
 from faceveil.judges.registry import JudgeSet, shared_judges
 from faceveil.systems.noise.white_box import MeanLogit
 from faceveil.systems.specs import build_crop_protector
@@ -42,7 +43,7 @@ def outputs(
         signs = np.random.default_rng(options.seed).choice([-1, 1], (len(luma), 112, 112))
         noise = np.kron(signs, np.ones((2, 2))).astype(np.float32) * 8 / 255
         return np.clip(luma + noise, 0, 1), 0.0
-    protector = build_crop_protector(method, threads=options.threads)
+    protector = build_crop_protector(method, choice=Choice(threads=options.threads))
     target = 1 - male if options.target == "opposite" else np.full_like(male, 0.5)
     parts, seconds = [], 0.0
     for start in range(0, len(luma), CHUNK):

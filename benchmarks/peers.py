@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from faceveil.data.packs import load_packs
+from faceveil.inference.device import Choice
 from faceveil.inference.session import session
 from faceveil.types import Float32Array, Uint8Array
 
@@ -45,7 +46,7 @@ def mean_faces(data: Path, cache: Path) -> Float32Array:
 def authors_san(data: Path, models: Path, cache: Path, threads: int, batch: int = 16) -> Protect:
     """The SAN authors' released weights with the opposite prototype: the peer to beat."""
     faces = mean_faces(data, cache)
-    net = session(models / "iprobe_san_autoencoder.onnx", None, threads)
+    net = session(models / "iprobe_san_autoencoder.onnx", None, Choice(threads=threads))
 
     def protect(crops: Uint8Array, male: NDArray[np.uint8]) -> Uint8Array:
         out: list[Float32Array] = []

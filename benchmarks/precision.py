@@ -28,8 +28,8 @@ from faceveil.data.packs import Pack, load_packs
 from faceveil.evaluation.metrics.quality import mean_absolute_change
 from faceveil.evaluation.protocol import compare, read
 from faceveil.imaging.prototypes import prototype_warp
+from faceveil.inference.card import WEIGHTS
 from faceveil.inference.device import Device, Precision
-from faceveil.inference.session import WEIGHTS
 from faceveil.judges.registry import shared_judges
 
 ROOT = Path(__file__).parents[1]

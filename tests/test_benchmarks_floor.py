@@ -6,7 +6,7 @@ import pytest
 from benchmarks.floor import at_one, least_bytes, multiply_adds
 from onnx import TensorProto, helper, numpy_helper
 
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
 
 
 def network():

@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.reliability.common import digests, photos, report, run
 from benchmarks.reliability.pictures import portrait
 
+from faceveil.inference.device import Choice
 from faceveil.systems.specs import build_crop_protector, list_protectors
 
 CHILD = """
@@ -86,7 +87,7 @@ def measure(methods: list[str], threads: list[int], with_clip: bool) -> dict[str
         key.write_bytes(bytes(range(32)))
         for name in methods:
             options = VARIANTS[name]
-            if build_crop_protector(options[1], threads=1).own_target is not None:
+            if build_crop_protector(options[1], choice=Choice(threads=1)).own_target is not None:
                 options += ("--target", "random", "--seed", "7")
             found[name] = compare(few if name in SLOW else many, threads, options)
         found["san with --key"] = compare(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from faceveil.imaging.decode import load_photo
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import as_rgb
-from faceveil.inference.device import Device, Precision, on_device
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice, Device, Precision
 from faceveil.protect.estimator import GenderEstimator
 from faceveil.protect.protector import Protector
 from faceveil.systems.specs import MethodOptions, build_crop_protector, list_protectors
@@ -62,15 +62,15 @@ def load_protector(
         >>> protector = load_protector()  # doctest: +SKIP
         >>> protected = protector.protect_photo("portrait.jpg")  # doctest: +SKIP
     """
-    with on_device(device, precision):
-        method = build_crop_protector(
-            name,
-            threads=threads,
-            weights=None if weights is None else Path(weights),
-            options=MethodOptions(stages, combine, None if hide is None else tuple(hide), seed),
-        )
-        estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", threads)
-        return Protector(method, estimator, detector or CenterFace(threads=threads))
+    choice = Choice(device or "auto", precision or "float32", threads)
+    method = build_crop_protector(
+        name,
+        choice=choice,
+        weights=None if weights is None else Path(weights),
+        options=MethodOptions(stages, combine, None if hide is None else tuple(hide), seed),
+    )
+    estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", choice)
+    return Protector(method, estimator, detector or CenterFace(choice=choice))
 
 
 def check(

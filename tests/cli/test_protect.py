@@ -284,3 +284,26 @@ def test_a_missing_gpu_is_a_wrong_call(photos, tmp_path, capsys, monkeypatch):
     assert main(argv) == 2
     assert "install onnxruntime-gpu" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_key_that_was_made_is_told_once_for_photos_and_clips(
+    photos, tmp_path, capsys, monkeypatch
+):
+    pytest.importorskip("av")
+    from faceveil.protect import keys
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    keys._own_key.cache_clear()
+    drawing = FakeProtector()
+    drawing.crop_protector.own_target = "random"
+    monkeypatch.setattr("faceveil.load_protector", lambda **_: drawing)
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"no clip")
+    try:
+        argv = ["protect", str(photos), str(clip), "-o", str(tmp_path / "out")]
+        assert protect.run(build_parser().parse_args(argv)) == 1  # the clip
+    finally:
+        keys._own_key.cache_clear()
+    said = capsys.readouterr().err
+    assert said.count("made a key for random targets") == 1
+    assert (tmp_path / "out" / "a.png").is_file()

@@ -23,8 +23,11 @@ from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
 class FakeProtector:
     """Like a Protector, without models."""
 
+    device = "CPU"
+
     def __init__(self, detector=None):
         self.detector = detector or FixedDetector()
+        self.crop_protector = BrightenProtector()
 
     def protect_loaded(self, photo, options, given=None):
         return protect_photo(photo, BrightenProtector(), FixedEstimator(), self.detector, options)

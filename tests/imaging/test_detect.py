@@ -5,12 +5,13 @@ import pytest
 
 from faceveil.errors import ModelError, OptionError
 from faceveil.imaging.detect import DOUBTFUL, CenterFace, _suppress, choose_faces
+from faceveil.inference.device import Choice
 from faceveil.types import Face
 
 
 @pytest.fixture(scope="module")
 def detector():
-    return CenterFace(threads=1)
+    return CenterFace(choice=Choice(threads=1))
 
 
 def test_portrait(detector, portrait):
@@ -65,7 +66,7 @@ def test_damaged_model(tmp_path):
     with pytest.raises(ModelError, match="no such file"):
         CenterFace(path)
     path.write_bytes(b"\x08\x07hello")
-    with pytest.raises(ModelError, match="not a CenterFace model"):
+    with pytest.raises(ModelError, match="not a usable ONNX model"):
         CenterFace(path)
 
 
@@ -121,6 +122,6 @@ def test_doubtful_faces_are_those_between_the_two_scores(detector, portrait):
         sure, doubtful = detector.detect_loosely(rgb)
         assert all(f.score >= detector.threshold for f in sure)
         assert all(DOUBTFUL <= f.score < detector.threshold for f in doubtful)
-    strict = CenterFace(threshold=0.95, threads=1)
+    strict = CenterFace(threshold=0.95, choice=Choice(threads=1))
     sure, doubtful = strict.detect_loosely(portrait)
     assert (sure, len(doubtful)) == ((), 1)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceveil.imaging.detect import CenterFace, choose_faces
+from faceveil.inference.device import Choice
 from faceveil.types import Face
 
 
@@ -35,7 +36,7 @@ class OneFace:
     ("shape", "scale"), [((480, 640), 1.0), ((960, 1280), 0.75), ((120, 160), 2.0)]
 )
 def test_boxes_and_points_are_in_pixels_of_the_photo(shape, scale):
-    detector = CenterFace(threads=1)
+    detector = CenterFace(choice=Choice(threads=1))
     detector._session = OneFace(20, 30)
     (face,) = detector.detect(np.zeros((*shape, 3), np.uint8))
     # The cell's centre, in pixels of what the network saw: 4 (index + 0.5 + offset).
@@ -50,7 +51,7 @@ def test_boxes_and_points_are_in_pixels_of_the_photo(shape, scale):
 
 
 def test_network_sees_whole_multiples_of_32():
-    detector = CenterFace(threads=1)
+    detector = CenterFace(choice=Choice(threads=1))
     detector._session = network = OneFace(2, 3)
     detector.detect(np.zeros((333, 400, 3), np.uint8))
     assert network.shape == (1, 3, 352, 416)

@@ -5,7 +5,8 @@ import numpy as np
 
 from faceveil.imaging.geometry import CANONICAL_224, transform
 from faceveil.imaging.prototypes import prototype_warp
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
 from faceveil.systems.mixing.landmarks import MIRRORED, SIDE, SQUARE, LandmarkFinder
 
 PARTS = {"jaw": range(17), "brows": range(17, 27), "eyes": (*range(36, 40), *range(42, 46)),
@@ -34,7 +35,7 @@ def test_order_within_each_part_turns_round():
 
 def test_network_sees_its_square_shrunk_by_area(monkeypatch):
     """What the network gets is independent of what lies outside its square."""
-    finder = LandmarkFinder(WEIGHTS / "landmarks.onnx", threads=1)
+    finder = LandmarkFinder(WEIGHTS / "landmarks.onnx", choice=Choice(threads=1))
     rng = np.random.default_rng(0)
     face = cv2.GaussianBlur(rng.random((224, 224, 3), np.float32), (0, 0), 3)
     x, y = SQUARE

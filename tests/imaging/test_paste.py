@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceveil.imaging.crop import extract_crop, luma
+from faceveil.imaging.crop import extract_crop, grey_levels, luma
 from faceveil.imaging.geometry import CANONICAL_224, canonical_from_landmarks, invert, transform
 from faceveil.imaging.paste import Patch, apply_patches, crop_patch, feather_mask
 from faceveil.imaging.photo import Photo, as_rgb, from_rgb
@@ -22,6 +22,16 @@ def smooth(height, width):
 def test_luma_is_bt601():
     rgb = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]], np.uint8)
     np.testing.assert_allclose(luma(rgb), [0.299, 0.587, 0.114, 1.0], atol=1e-6)
+
+
+def test_luma_of_grey_and_colour():
+    grey = np.random.default_rng(0).integers(0, 256, (2, 224, 224), dtype=np.uint8)
+    colour = np.repeat(grey[..., None], 3, axis=3)
+    assert grey_levels(grey) is grey
+    np.testing.assert_array_equal(grey_levels(colour), grey)
+    np.testing.assert_array_equal(luma(grey), grey / np.float32(255))
+    np.testing.assert_allclose(luma(colour), luma(grey), atol=1e-6)
+    assert grey_levels(np.array([[100, 0, 0]], np.uint8)).tolist() == [30]
 
 
 def test_crop_of_a_face_on_the_template_is_the_photo():

@@ -6,11 +6,12 @@ import pytest
 
 from faceveil.imaging.detect import CenterFace
 from faceveil.imaging.search import turned_back
+from faceveil.inference.device import Choice
 
 
 @pytest.fixture(scope="module")
 def detector():
-    return CenterFace(threads=1)
+    return CenterFace(choice=Choice(threads=1))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceveil.errors import ModelError
-from faceveil.inference.session import WEIGHTS, read_card
+from faceveil.inference.card import WEIGHTS, read_card
 
 
 @pytest.mark.parametrize(

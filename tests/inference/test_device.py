@@ -1,22 +1,20 @@
 """Which provider is taken, without a GPU: from lists such as ONNX Runtime gives."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from faceveil.errors import OptionError
 from faceveil.inference import device
+from faceveil.inference.card import WEIGHTS, read_card
 from faceveil.inference.device import (
     Choice,
-    chosen,
     name_of,
-    on_device,
     providers_for,
     quota_cores,
     usable_cores,
 )
-from faceveil.inference.session import WEIGHTS, read_card, session
+from faceveil.inference.session import session
 
 CPU, CUDA, TENSORRT = (f"{n}ExecutionProvider" for n in ("CPU", "CUDA", "Tensorrt"))
 PLAIN = ["AzureExecutionProvider", CPU]
@@ -50,10 +48,9 @@ def test_a_gpu_that_is_not_there_is_one_clear_line(monkeypatch):
     with pytest.raises(OptionError, match="got 'tpu'; expected one of auto, cpu, openvino, cuda"):
         providers_for("tpu", GPU)
     monkeypatch.setattr(device.ort, "get_available_providers", lambda: PLAIN)
-    with on_device("cpu", None):
-        with pytest.raises(OptionError), on_device("cuda", None):
-            pass
-        assert device.providers() == [CPU]
+    with pytest.raises(OptionError):
+        Choice("cuda")
+    assert Choice("cpu").providers == (CPU,)
 
 
 @pytest.mark.parametrize(
@@ -91,18 +88,21 @@ def test_a_choice_that_cannot_be_had(monkeypatch, wish, precision, message):
     assert "\n" not in str(error.value)
 
 
-def test_a_choice_for_one_block_and_one_thread():
-    with on_device("cpu", None):
-        assert chosen() == Choice("cpu")
-        with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(chosen).result() == Choice("auto")
-        with on_device(None, "auto"):
-            assert chosen() == Choice("cpu", "auto")
-        assert chosen() == Choice("cpu")
-    assert chosen() == Choice("auto")
-    with pytest.raises(OptionError), on_device("tpu", None):
-        pass
-    assert chosen() == Choice("auto")
+@pytest.mark.parametrize(
+    ("wish", "installed", "available", "reference"),
+    [
+        (Choice(threads=3), True, PLAIN, Choice("cpu", threads=3)),
+        (Choice(precision="auto"), False, PLAIN, Choice()),
+        (Choice(precision="auto"), True, GPU, Choice()),
+    ],
+)
+def test_networks_that_read_faces_run_by_onnx_runtime_in_float32(
+    monkeypatch, wish, installed, available, reference
+):
+    monkeypatch.setattr(device, "openvino_installed", lambda: installed)
+    monkeypatch.setattr(device.ort, "get_available_providers", lambda: available)
+    assert wish.reference == reference
+    assert wish.reference.providers == wish.providers
 
 
 def test_sessions_get_what_is_chosen(monkeypatch):
@@ -121,10 +121,9 @@ def test_sessions_get_what_is_chosen(monkeypatch):
     file, digest = card.with_suffix(".onnx"), read_card(card)["sha256"]
     module._session.cache_clear()
     try:
-        assert name_of(session(file, digest, 3)) == "CUDA"
-        with on_device("cpu", None):
-            assert name_of(session(file, digest, 3)) == "CPU"  # not the one made before
-            assert name_of(session(file, digest, 3)) == "CPU"
+        assert name_of(session(file, digest, Choice(threads=3))) == "CUDA"
+        for _ in range(2):  # not the one made before
+            assert name_of(session(file, digest, Choice("cpu", threads=3))) == "CPU"
     finally:
         module._session.cache_clear()
     assert asked == [[CUDA, CPU], [CPU]]

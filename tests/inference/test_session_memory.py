@@ -12,7 +12,9 @@ import pytest
 onnx = pytest.importorskip("onnx", reason="needs the dev extra")
 from onnx import helper  # noqa: E402
 
-from faceveil.inference.session import SESSIONS, run_in_batches, session  # noqa: E402
+from faceveil.inference.device import Choice  # noqa: E402
+from faceveil.inference.model import OnnxRuntimeNetwork  # noqa: E402
+from faceveil.inference.session import SESSIONS, session  # noqa: E402
 from faceveil.judges.onnx_judge import OnnxGenderJudge  # noqa: E402
 from tests.judges.tiny import constant, parsed, save  # noqa: E402
 
@@ -40,11 +42,11 @@ def greedy(path: Path, side: int) -> str:
 
 def test_a_network_of_protectors_hands_back_what_it_needed(tmp_path: Path) -> None:
     greedy(tmp_path / "g.onnx", 128)
-    network = session(tmp_path / "g.onnx", None, 1)
+    network = OnnxRuntimeNetwork(session(tmp_path / "g.onnx", None, Choice(threads=1)))
     x = np.ones((40, 1, 128, 128), np.float32)
-    run_in_batches(network, {"x": x[:1]})  # what a session needs first of all it keeps
+    network({"x": x[:1]})  # what a session needs first of all it keeps
     before = held()
-    out = run_in_batches(network, {"x": x})  # a batch of 16 needs 270 MB or more
+    (out,) = network({"x": x})  # a batch of 16 would need 270 MB or more
     assert held() - before < 60
     np.testing.assert_allclose(out[:, 0], np.sin(1), atol=5e-3)
 
@@ -67,7 +69,7 @@ def test_only_a_few_models_stay_loaded(tmp_path: Path) -> None:
     for i in range(3 * SESSIONS):
         constant(tmp_path / f"{i}.onnx", [i / 100])
         judges.append(OnnxGenderJudge(parsed(model=f"{i}.onnx"), tmp_path, threads=1))
-        loaded.append(weakref.ref(session(tmp_path / f"{i}.onnx", None, 1)))
+        loaded.append(weakref.ref(session(tmp_path / f"{i}.onnx", None, Choice(threads=1))))
     gc.collect()
     assert sum(ref() is not None for ref in loaded) <= SESSIONS
     for i, judge in enumerate(judges):  # and the others are loaded when they are asked

@@ -20,6 +20,8 @@ class BrightenProtector:
     channels = 1
     own_target = "opposite"
     needs_gender = True
+    replaces_face = False
+    runs_on = "CPU"
 
     def protect(self, luma, male, target, landmarks):
         self.calls.append((male.copy(), target.copy(), landmarks))

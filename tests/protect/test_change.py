@@ -18,6 +18,8 @@ class Redden:
     name, channels = "redden", 3
     own_target = "opposite"
     needs_gender = True
+    replaces_face = False
+    runs_on = "CPU"
 
     def protect(self, faces, male, target, landmarks):
         assert faces.shape[1:] == (224, 224, 3)

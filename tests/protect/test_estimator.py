@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from faceveil import load_protector
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
+from faceveil.inference.model import Model
 from faceveil.protect import estimator as module
 from faceveil.protect.estimator import GenderEstimator
 
@@ -15,7 +17,7 @@ def test_the_default_never_loads_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("loaded")
 
-    monkeypatch.setattr(module, "session", refuse)
+    monkeypatch.setattr(module.GenderEstimator, "_model", property(refuse))
     protector = load_protector(threads=1)
     crops = np.full((1, 224, 224), 128, np.uint8)
     assert protector.protect_crops(crops).shape == crops.shape
@@ -24,11 +26,10 @@ def test_the_default_never_loads_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, real = [], module.session
-    monkeypatch.setattr(module, "session", lambda *a: calls.append(a) or real(*a))
-    estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", 1)
+    calls, real = [], Model.load
+    monkeypatch.setattr(module.Model, "load", lambda *a: calls.append(a) or real(*a))
+    estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", Choice("cpu", threads=1))
     assert calls == []
     face = np.zeros((2, 224, 224), np.float32)
     assert np.array_equal(estimator.p_male(face), estimator.p_male(face))
-    assert estimator.device == "CPU"
-    assert len(calls) == 1
+    assert calls == [(WEIGHTS / "gender_estimator.onnx", "gender", Choice("cpu", threads=1))]

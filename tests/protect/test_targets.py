@@ -14,6 +14,7 @@ from faceveil.protect.targets import (
     strength_of,
     wish,
 )
+from tests.protect.fakes import BrightenProtector
 
 CROPS = np.random.default_rng(0).integers(0, 256, (400, 8, 8), dtype=np.uint8)
 MALE = (np.arange(400) % 2).astype(np.float32)
@@ -72,6 +73,14 @@ def test_short_keys_and_keys_without_use_are_refused():
             PhotoOptions(target="opposite", **wrong)
 
 
+def test_keys_do_not_show_when_printed():
+    secret = b"a secret of thirty-two bytes long"
+    options = PhotoOptions(key=secret, person="Ada", own=secret)
+    for thing in (Draw(3, secret), options, options.draw):
+        assert "secret" not in repr(thing)
+    assert "Ada" in repr(options)
+
+
 @pytest.mark.parametrize(
     ("own", "asked", "drawn", "expected"),
     [
@@ -110,4 +119,4 @@ def test_what_stands_in_for_the_face_does_so_whole():
 
     assert strength_of(BlackBox(), None) == 1
     assert strength_of(BlackBox(), 0.3) == 0.3
-    assert strength_of(object(), None) == DEFAULT_STRENGTH
+    assert strength_of(BrightenProtector(), None) == DEFAULT_STRENGTH

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from faceveil.errors import ModelError, OptionError  # noqa: E402
+from faceveil.inference.device import Choice  # noqa: E402
 from faceveil.systems.san import train as san  # noqa: E402
 from faceveil.training import checkpoint, gender  # noqa: E402
 from faceveil.training.config import load_config  # noqa: E402
@@ -96,7 +97,7 @@ def test_gender_gradient_from_recipe_to_noise(tmp_path, data, models):
     assert json.loads(onnx.with_suffix(".json").read_text())["kind"] == "gradient"
     luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32)
     sides = np.array([1, 0], np.float32)
-    protector = build_crop_protector("pgd", weights=weights, threads=1)
+    protector = build_crop_protector("pgd", weights=weights, choice=Choice(threads=1))
     out = protector.protect(luma, sides, 1 - sides, None)
     assert 0 < np.abs(out - luma).max() <= 8 / 255 + 1e-6
     other = recipe(tmp_path, "aux", 'kind = "gender"\nnetwork = "keras"\n')
@@ -128,7 +129,7 @@ def test_san_from_recipe_to_onnx_and_protector(tmp_path, data, models):
     kept = load_file(onnx.with_suffix(".safetensors"))
     assert torch.equal(kept["san.decoder1.weight"], model.san.decoder1.weight)
     assert onnx.stat().st_size < 0.6 * sum(p.numel() * 4 for p in model.state_dict().values())
-    protector = SANProtector(onnx, threads=1)
+    protector = SANProtector(onnx, choice=Choice(threads=1))
     luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32)
     sides = np.array([1, 0], np.float32)
     assert protector.protect(luma, sides, 1 - sides, None).shape == luma.shape

@@ -374,6 +374,8 @@ def test_an_interrupted_run_clears_up(frames, tmp_path):
                 channels=1,
                 own_target="opposite",
                 needs_gender=True,
+                replaces_face=False,
+                runs_on="CPU",
                 protect=self.stop,
             )
             self.left = 6

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from faceveil.imaging.detect import CenterFace
+from faceveil.inference.device import Choice
 from faceveil.types import Face
 from faceveil.video.finding import EVERY, find_faces, ways
 from tests.video.scenes import scene, view
@@ -136,7 +137,7 @@ def test_ways_join_the_places_of_one_person_and_keep_others():
 
 
 def test_what_is_found_is_what_searching_every_frame_finds(portrait):
-    detector = CenterFace(threads=1)
+    detector = CenterFace(choice=Choice(threads=1))
     frames = [scene(portrait, view(i), noise=2.0, seed=i) for i in range(13)]
     one, three = run(detector, frames, workers=1), run(detector, frames, workers=3)
     for rgb, (_, _, some), (_, _, same) in zip(frames, one, three, strict=True):

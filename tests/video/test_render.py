@@ -241,7 +241,7 @@ def test_what_stands_in_for_the_face_is_not_averaged(portrait):
         return done[len(frames) // 2].planes[0].astype(int)
 
     class Averaged(Blur):
-        steady = False
+        replaces_face = False
 
     alone = shown(Blur(), still[4:5])
     np.testing.assert_array_equal(shown(Blur(), still), alone)

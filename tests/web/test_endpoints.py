@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from faceveil.inference.device import Choice
 from faceveil.protect.targets import strength_of
 from faceveil.systems.specs import DEFAULT, build_crop_protector, list_protectors
 from faceveil.web.engine import Engine
@@ -35,7 +36,7 @@ def test_every_method_has_a_line(client):
     assert takes["ensemble"] == ["combine", "stages"]
     assert takes["privacynet"] == ["hide"]
     for method in body["methods"]:  # what the page shows is what the package does
-        crop_protector = build_crop_protector(method["name"], threads=1)
+        crop_protector = build_crop_protector(method["name"], choice=Choice(threads=1))
         assert method["targets"] == (crop_protector.own_target is not None)
         assert method["strength"] == strength_of(crop_protector, None)
     assert body["limits"]["pixels"] == 1_000_000

@@ -89,7 +89,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     from faceveil.data.splits import split
     from faceveil.imaging.detect import CenterFace
     from faceveil.imaging.encode import write_atomic
-    from faceveil.inference.device import usable_cores
+    from faceveil.inference.device import Choice, usable_cores
 
     a = arguments
     if not 32 <= a.size <= 1024:
@@ -102,7 +102,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     records = split(_records(a), _fractions(a.fractions), a.seed)[: a.limit]
     # A labelled photo holds a face: rather find it than not. One thread a photo, so that the
     # number of cores changes no rounding.
-    detector = CenterFace(threshold=0.3, threads=1)
+    detector = CenterFace(threshold=0.3, choice=Choice(threads=1))
     jobs = a.jobs or usable_cores()
     done = prepare(records, name, a.output, detector, size=a.size, overwrite=a.overwrite, jobs=jobs)
     listing = a.output / f"{name}-skipped.csv"

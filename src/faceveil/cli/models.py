@@ -17,7 +17,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the cards."""
-    from faceveil.inference.session import WEIGHTS, read_card
+    from faceveil.inference.card import WEIGHTS, read_card
 
     cards = [read_card(path) for path in sorted(WEIGHTS.glob("*.json"))]
     if arguments.json:

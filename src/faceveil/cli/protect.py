@@ -145,7 +145,7 @@ def add_parser(commands: Any) -> None:
     p.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, protector: Any = None) -> int:
+def run(arguments: argparse.Namespace, protector: Protector | None = None) -> int:
     """Protect; returns 0 if nothing failed, 1 otherwise.
 
     Args:
@@ -211,9 +211,9 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
         cv2.setNumThreads(1)  # frames side by side, each on one core
-        method = protector or _load(arguments, options, 1)
+        method = protector or _load(arguments, options, 1, told=bool(photos))
         results += run_clips(clips, method, options, threads, arguments.quiet)
-    device = getattr(method, "device", None)
+    device = method.device
     if arguments.report is not None:
         settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
         settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
@@ -228,10 +228,9 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     return 1 if counts(results)["failed"] or any(r.warning for r in results) else 0
 
 
-def _meaning(method: Any, options: BatchOptions) -> str:
+def _meaning(method: Protector, options: BatchOptions) -> str:
     """What a random target means, where targets are drawn."""
-    own = getattr(method, "crop_protector", None)
-    return COIN if own is not None and options.photo.wish(own) == "random" else ""
+    return COIN if options.photo.wish(method.crop_protector) == "random" else ""
 
 
 def _options(arguments: argparse.Namespace) -> BatchOptions:
@@ -295,18 +294,21 @@ def method_of(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _load(arguments: argparse.Namespace, options: BatchOptions, threads: int) -> Protector:
+def _load(
+    arguments: argparse.Namespace, options: BatchOptions, threads: int, *, told: bool = False
+) -> Protector:
+    """The protector; ``told``: what is to be said of the key has been said in this run."""
     from faceveil import load_protector
 
     protector = load_protector(**method_of(arguments), threads=threads)
-    # A wish that cannot be granted is said before any photo; so is a key that has just been made.
-    if options.photo.wish(protector.crop_protector) == "random":
+    # A target that cannot be had is said before any photo; so is a key that has just been made.
+    if options.photo.wish(protector.crop_protector) == "random" and not told:
         _tell(arguments, _own_key_told(arguments, options))
     return protector
 
 
 def _own_key_told(arguments: argparse.Namespace, options: BatchOptions) -> str:
-    """What is to be said of this machine's key where it decides; nothing from the second time."""
+    """What is to be said of this machine's key where it decides."""
     from faceveil.protect.keys import own_key
 
     return "" if options.photo.key or arguments.seed is not None else own_key().told

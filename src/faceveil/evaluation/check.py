@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.face_check import FaceCheck, check_faces, finite_or_none, grey_levels
+from faceveil.evaluation.face_check import FaceCheck, check_faces, finite_or_none
 from faceveil.evaluation.metrics.quality import psnr, ssim_map
-from faceveil.imaging.crop import extract_crop, region
+from faceveil.imaging.crop import extract_crop, grey_levels, region
 from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, invert
 from faceveil.judges.base import GenderJudge, Matcher

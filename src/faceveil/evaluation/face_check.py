@@ -12,7 +12,7 @@ from faceveil.errors import OptionError
 from faceveil.evaluation.metrics.quality import psnr, ssim
 from faceveil.evaluation.protocol import as_rgb_crops, read
 from faceveil.evaluation.verdict import GenderReading, is_hidden, verdict
-from faceveil.imaging.crop import luma
+from faceveil.imaging.crop import grey_levels
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.onnx_judge import OnnxMatcher
 from faceveil.types import Uint8Array
@@ -125,11 +125,6 @@ def check_faces(
             )
         )
     return tuple(checks)
-
-
-def grey_levels(rgb: Uint8Array) -> Uint8Array:
-    """BT.601 luma as the nearest of 256 levels: (..., 3) uint8 RGB -> (...) uint8."""
-    return np.rint(luma(rgb) * 255).astype(np.uint8)
 
 
 def finite_or_none(value: float) -> float | None:

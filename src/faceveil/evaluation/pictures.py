@@ -12,7 +12,7 @@ from faceveil.evaluation.metrics import quality
 from faceveil.evaluation.metrics.ms_ssim import ms_ssim
 from faceveil.evaluation.metrics.niqe import NiqeModel, fit_pristine, niqe
 from faceveil.evaluation.recorder import Recorder
-from faceveil.imaging.crop import luma
+from faceveil.imaging.crop import grey_levels
 from faceveil.types import Uint8Array
 
 Pristine = Callable[[], tuple[NiqeModel, str]]
@@ -20,11 +20,6 @@ Pristine = Callable[[], tuple[NiqeModel, str]]
 
 MOST_FITTED = 400
 """Pictures that NIQE's model is fitted on; more move it by less than its third digit."""
-
-
-def grey(crops: Uint8Array) -> Uint8Array:
-    """BT.601 luma of crops: (N, 224, 224[, 3]) uint8 -> (N, 224, 224)."""
-    return crops if crops.ndim == 3 else np.rint(255 * luma(crops)).astype(np.uint8)
 
 
 def compare_pictures(
@@ -40,7 +35,7 @@ def compare_pictures(
     """
     change = quality.mean_absolute_change(before, after)
     record.add("quality", "", "mean change", change)
-    pairs = list(zip(grey(before), grey(after), strict=True))
+    pairs = list(zip(grey_levels(before), grey_levels(after), strict=True))
     if "psnr" in wanted:
         changed = [quality.psnr(a, b) for a, b in pairs if not np.array_equal(a, b)]
         if changed:  # the PSNR of equal pictures is infinite
@@ -62,7 +57,7 @@ def pristine_of(crops: Uint8Array, name: str, block: int) -> tuple[NiqeModel, st
         The model, and in words what it was fitted on.
     """
     rows = np.unique(np.linspace(0, len(crops) - 1, min(len(crops), MOST_FITTED)).astype(int))
-    model = fit_pristine(list(grey(crops[rows])), block)
+    model = fit_pristine(list(grey_levels(crops[rows])), block)
     return model, f"{block} px blocks, fitted on {len(rows)} originals of {name}"
 
 
@@ -81,5 +76,5 @@ def _naturalness(record: Recorder, crops: Uint8Array, pristine: Pristine | None)
     if pristine is None:
         raise OptionError("NIQE: got no model of natural pictures; expected one; name a set")
     model, words = pristine()
-    values = [niqe(picture, model) for picture in grey(crops)]
+    values = [niqe(picture, model) for picture in grey_levels(crops)]
     record.add("quality", "", "NIQE", float(np.mean(values)), note=words)

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from faceveil import __version__
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
 
 
 def versions() -> dict[str, str]:

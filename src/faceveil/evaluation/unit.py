@@ -15,11 +15,12 @@ from faceveil.evaluation.metrics.intervals import weights
 from faceveil.evaluation.papers.registry import PAPERS
 from faceveil.evaluation.papers.subject import Subject
 from faceveil.evaluation.photos import Seen
-from faceveil.evaluation.pictures import Pristine, compare_pictures, grey, naturalness
+from faceveil.evaluation.pictures import Pristine, compare_pictures, naturalness
 from faceveil.evaluation.protocol import as_rgb_crops
 from faceveil.evaluation.reading import read_gender, read_matching
 from faceveil.evaluation.recorder import Recorder
 from faceveil.evaluation.redraw import Redraw, redrawn
+from faceveil.imaging.crop import grey_levels
 from faceveil.judges.attributes import AttributeJudge
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.boxed import Views, p_male
@@ -144,7 +145,11 @@ def _scene(unit: Unit, seen: Seen, config: EvaluationConfig, learns: bool) -> Sc
     Photos are in colour for whoever only looks. Who learns from grey faces sees grey ones.
     """
     again: Iterable[Uint8Array] = ()
-    look = grey if learns and unit.attacker is not None and unit.attacker.crops.ndim == 3 else _same
+    look = (
+        grey_levels
+        if learns and unit.attacker is not None and unit.attacker.crops.ndim == 3
+        else _same
+    )
     draw, protected = unit.redraw, look(seen.crops)
     if draw is not None and "averaging" in config.adversaries:
         again = redrawn(

@@ -13,10 +13,15 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of R, G and B in BT.601 luma."""
 
 
-def luma(rgb: Uint8Array) -> Float32Array:
-    """BT.601 luma: (..., 3) uint8 RGB -> (...) float32 in [0, 1]."""
-    out: Float32Array = (rgb @ (LUMA / 255)).astype(np.float32)
-    return out
+def luma(pixels: Uint8Array) -> Float32Array:
+    """BT.601 luma: (..., 3) uint8 RGB -> (...) float32 in [0, 1]; else grey, scaled."""
+    grey = pixels.shape[-1] != 3
+    return np.asarray(pixels / np.float32(255) if grey else pixels @ (LUMA / 255), np.float32)
+
+
+def grey_levels(pixels: Uint8Array) -> Uint8Array:
+    """BT.601 luma as the nearest of 256 levels; (..., 3) uint8 RGB -> (...), grey as it is."""
+    return pixels if pixels.shape[-1] != 3 else np.rint(255 * luma(pixels)).astype(np.uint8)
 
 
 def extract_crop(rgb: NDArray[np.uint8], matrix: Float64Array, size: int = CROP_SIZE) -> Uint8Array:

@@ -16,16 +16,16 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import cv2
 import numpy as np
 
-from faceveil.errors import ModelError, OptionError
+from faceveil.errors import OptionError
 from faceveil.imaging.regions import GRID, regions
 from faceveil.imaging.search import Search, Sight
 from faceveil.imaging.shrink import halved
-from faceveil.inference.device import providers, usable_cores
-from faceveil.inference.onnx_edit import free_image_size
-from faceveil.inference.session import WEIGHTS, make_session, verified_bytes
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice, usable_cores
+from faceveil.inference.session import session
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
-CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+CENTERFACE_SHA256 = "6bf0b760b44045f6a2f06a3b8c06c5d92fcf8a39c9f479fe4c326aecfd1691fa"
 _STRIDE = 4
 _MIN_EYES = 4.0
 """Faces whose eyes are closer than this many pixels hold nothing that could be protected."""
@@ -72,11 +72,11 @@ class CenterFace:
     """The detector that comes with the package.
 
     Args:
-        path: the ONNX file; the package's own where None.
+        path: the ONNX file, which takes any multiples of 32 pixels; the package's own where None.
         threshold: least score of a face, in [0, 1].
         max_side: photos whose longer side exceeds this many pixels are shrunk to it for detection.
         min_side: photos whose longer side is below this are enlarged to it for detection.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the network runs on; ONNX Runtime in any case.
 
     Raises:
         ModelError: if the file is missing or damaged.
@@ -89,17 +89,13 @@ class CenterFace:
         threshold: float = 0.5,
         max_side: int = 960,
         min_side: int = 320,
-        threads: int = 0,
+        choice: Choice = Choice(),
     ) -> None:
         if not 0 < threshold < 1:
             raise OptionError(f"threshold: got {threshold}; expected a value between 0 and 1")
         self.threshold, self.max_side, self.min_side = threshold, max_side, min_side
         file = path or WEIGHTS / "centerface.onnx"
-        model = verified_bytes(file, CENTERFACE_SHA256 if path is None else None)
-        try:
-            self._session = make_session(free_image_size(model), threads, providers())
-        except Exception as error:  # ONNX Runtime raises its own unrelated classes
-            raise ModelError(f"{file}: not a CenterFace model ({error}); reinstall it") from error
+        self._session = session(file, CENTERFACE_SHA256 if path is None else None, choice)
         self._turn = Semaphore(max(2, usable_cores() // 2))
         self._input = self._session.get_inputs()[0].name
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -109,7 +108,7 @@ def name_of(session: ort.InferenceSession) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What models run on.
+    """What models run on: made once, and passed to whatever loads one.
 
     Attributes:
         device: ``cpu``, ONNX Runtime; ``openvino``, OpenVINO on the CPU for the networks that
@@ -118,6 +117,7 @@ class Choice:
         precision: of the networks that change faces: ``float32``, the reference; ``bfloat16``,
             which needs OpenVINO and a processor that computes in it; or ``auto``, bfloat16 where
             it turns out quicker on this machine.
+        threads: threads inside one operator; 0 takes all cores.
 
     Raises:
         OptionError: if a value is none of these, or names what is not there.
@@ -125,6 +125,7 @@ class Choice:
 
     device: Device = "auto"
     precision: Precision = "float32"
+    threads: int = 0
 
     def __post_init__(self) -> None:
         providers_for(self.device, ort.get_available_providers())
@@ -155,34 +156,13 @@ class Choice:
         """Whether the networks that change faces run on OpenVINO."""
         return self.settled == "openvino"
 
+    @property
+    def reference(self) -> Choice:
+        """The same on ONNX Runtime in float32: for networks that only read faces."""
+        device: Device = "cpu" if self.on_openvino else self.device
+        return replace(self, device=device, precision="float32")
 
-_here: ContextVar[Choice | None] = ContextVar("faceveil_device", default=None)
-
-
-@contextmanager
-def on_device(device: Device | None, precision: Precision | None) -> Iterator[None]:
-    """Within the block, models that this thread loads run so; they stay there afterwards.
-
-    Args:
-        device: see :class:`Choice`; None for what holds outside.
-        precision: see :class:`Choice`; None for what holds outside.
-
-    Raises:
-        OptionError: if the choice cannot be had.
-    """
-    now = chosen()
-    token = _here.set(Choice(device or now.device, precision or now.precision))
-    try:
-        yield
-    finally:
-        _here.reset(token)
-
-
-def chosen() -> Choice:
-    """What a model loaded here and now runs on."""
-    return _here.get() or Choice()
-
-
-def providers() -> list[str]:
-    """ONNX Runtime's providers for a new session, best first."""
-    return providers_for(chosen().device, ort.get_available_providers())
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """ONNX Runtime's providers for a new session, best first."""
+        return tuple(providers_for(self.device, ort.get_available_providers()))

@@ -19,7 +19,7 @@ import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.inference.device import Precision, usable_cores
-from faceveil.inference.session import TOGETHER, Feed, parts_of
+from faceveil.inference.model import TOGETHER, Feed, parts_of
 from faceveil.types import Float32Array
 
 GAIN = 0.9
@@ -91,8 +91,8 @@ class OpenVINONetwork:
             "CPU (OpenVINO)" if precision == "float32" else f"CPU (OpenVINO, {precision})"
         )
 
-    def __call__(self, feed: Feed) -> Float32Array:
-        """The first output for any number of faces; see :class:`.network.Network`."""
+    def __call__(self, feed: Feed) -> list[Float32Array]:
+        """All outputs for any number of faces; see :class:`.model.Network`."""
         try:
             request = self._idle.get_nowait()
         except Empty:
@@ -100,9 +100,9 @@ class OpenVINONetwork:
         found = []
         for part in parts_of(feed, TOGETHER):
             result = request.infer(part, share_inputs=True, share_outputs=True)
-            found.append(np.array(result[0], np.float32))
+            found.append([np.array(output, np.float32) for output in result.values()])
         self._idle.put(request)  # not after an error: a new one is made then
-        return np.concatenate(found)
+        return [np.concatenate(output) for output in zip(*found, strict=True)]
 
     def seconds(self, runs: int = 5) -> float:
         """Median time of one call with a face and its mirror image, after a first call."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from faceveil.errors import ModelError, OptionError
-from faceveil.inference.session import verified_bytes
+from faceveil.inference.card import verified_bytes
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.onnx_judge import OnnxGenderJudge, OnnxMatcher
 from faceveil.judges.python_object import first_line, python_judge

@@ -8,6 +8,7 @@ import numpy as np
 
 from faceveil.errors import ModelError, OptionError
 from faceveil.imaging.geometry import CROP_SIZE
+from faceveil.inference.device import Choice
 from faceveil.inference.session import freeing, session
 from faceveil.judges.card import JudgeCard
 from faceveil.judges.crop import crop_matrix, judge_crops
@@ -35,7 +36,7 @@ class OnnxJudge:
         self.card, self.info = card, card.info
         self._batch = batch
         # Not held: of many judges, whose answers are mostly kept, only a few need be loaded.
-        self._model = (folder / card.model, card.sha256, threads)
+        self._model = (folder / card.model, card.sha256, Choice(threads=threads))
         network = session(*self._model)
         self._input = network.get_inputs()[0].name
         names = [output.name for output in network.get_outputs()]

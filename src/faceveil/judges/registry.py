@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from faceveil.errors import ModelError
-from faceveil.inference.session import WEIGHTS, read_card
+from faceveil.inference.card import WEIGHTS, read_card
 from faceveil.judges.card import JudgeCard
 from faceveil.judges.onnx_judge import OnnxGenderJudge, OnnxMatcher
 

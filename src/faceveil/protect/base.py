@@ -11,12 +11,8 @@ from faceveil.types import Float32Array, Float64Array, Target
 class CropProtector(Protocol):
     """Turns canonical crops into protected ones.
 
-    One whose results stand in for the face (a blur) says so by ``steady = True``: its strength is 1
-    where nobody says, and in clips results are not averaged over time, or the face would shine
-    through.
-
-    The shells around it (photos, colour, batches, files) are the same for all protectors; see
-    :class:`faceveil.protect.protector.Protector`.
+    Whatever anybody asks of a method is named here. The shells around it (photos, colour, batches,
+    files) are the same for all; see :class:`faceveil.protect.protector.Protector`.
     """
 
     name: str
@@ -26,6 +22,20 @@ class CropProtector(Protocol):
     """What faces are to read as where the user does not say; None where it knows no targets."""
     needs_gender: bool
     """Whether ``male`` makes a difference to it."""
+
+    @property
+    def replaces_face(self) -> bool:
+        """Whether its results stand in for the face, as a blur does.
+
+        Then its strength is 1 where nobody says, and in clips results are not averaged over time,
+        or the face would shine through.
+        """
+        ...
+
+    @property
+    def runs_on(self) -> str:
+        """What computes it, for people: ``CPU``, ``CPU (OpenVINO)``, ``CUDA`` ..."""
+        ...
 
     def protect(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -67,9 +67,9 @@ class PhotoOptions:
     strength: float | None = None
     seed: int | None = None
     aligned: bool = False
-    key: bytes = b""
+    key: bytes = field(default=b"", repr=False)
     person: str = ""
-    own: bytes = b""
+    own: bytes = field(default=b"", repr=False)
 
     def wish(self, protector: CropProtector) -> Target:
         """What faces are to read as.

@@ -66,7 +66,7 @@ class Protector:
     @property
     def device(self) -> str:
         """What the method's networks run on, such as ``CPU``, ``CPU (OpenVINO)`` or ``CUDA``."""
-        return getattr(self.crop_protector, "runs_on", self.estimator.device)
+        return self.crop_protector.runs_on
 
     def protect_photo(
         self,
@@ -175,7 +175,7 @@ class Protector:
             return np.full(len(crops), UNKNOWN, np.float32)
         if genders is None:
             parts = [crops[k : k + _TOGETHER] for k in range(0, len(crops), _TOGETHER)]
-            p_male = [self.estimator.p_male(_luma(part)) for part in parts]
+            p_male = [self.estimator.p_male(luma(part)) for part in parts]
             return (np.concatenate(p_male) >= 0.5).astype(np.float32)
         given = np.asarray(genders)
         if given.shape != (len(crops),) or not np.isin(given, (0, 1)).all():
@@ -184,11 +184,6 @@ class Protector:
                 f"{len(crops)} values of 0 (female) or 1 (male), or None"
             )
         return given.astype(np.float32)
-
-
-def _luma(crops: Uint8Array) -> Float32Array:
-    grey = crops.ndim == 3
-    return np.asarray(crops / np.float32(255), np.float32) if grey else luma(crops)
 
 
 def _check_crops(crops: Uint8Array) -> None:

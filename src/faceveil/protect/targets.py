@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from faceveil.errors import OptionError
+from faceveil.protect.base import CropProtector
 from faceveil.protect.keys import check_secret, own_key
 from faceveil.types import Float32Array, Gender, Target, Uint8Array
 
@@ -49,7 +50,7 @@ class Draw:
     """
 
     seed: int | None = None
-    key: bytes = b""
+    key: bytes = field(default=b"", repr=False)
     person: str = ""
 
     def __post_init__(self) -> None:
@@ -133,9 +134,9 @@ def target_names(
     return ["neutral" if t == NEUTRAL else "male" if t > NEUTRAL else "female" for t in target]
 
 
-def strength_of(method: object, asked: float | None) -> float:
+def strength_of(method: CropProtector, asked: float | None) -> float:
     """The user's strength, or the method's own: 1 where it stands in for the face."""
-    own = 1.0 if getattr(method, "steady", False) else DEFAULT_STRENGTH
+    own = 1.0 if method.replaces_face else DEFAULT_STRENGTH
     return own if asked is None else asked
 
 

@@ -24,7 +24,8 @@ class Blur:
     channels: int = 3
     own_target: Target | None = None
     needs_gender: bool = False
-    steady: ClassVar[bool] = True
+    replaces_face: ClassVar[bool] = True
+    runs_on: ClassVar[str] = "CPU"
 
     def protect(
         self,
@@ -51,7 +52,8 @@ class Pixelate:
     channels: int = 3
     own_target: Target | None = None
     needs_gender: bool = False
-    steady: ClassVar[bool] = True
+    replaces_face: ClassVar[bool] = True
+    runs_on: ClassVar[str] = "CPU"
 
     def protect(
         self,
@@ -78,7 +80,8 @@ class BlackBox:
     channels: int = 3
     own_target: Target | None = None
     needs_gender: bool = False
-    steady: ClassVar[bool] = True
+    replaces_face: ClassVar[bool] = True
+    runs_on: ClassVar[str] = "CPU"
 
     def protect(
         self,

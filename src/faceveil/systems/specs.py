@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceveil.errors import OptionError
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
 from faceveil.protect.base import CropProtector
 from faceveil.systems.adaptive.protector import AdaptiveProtector
 from faceveil.systems.editors.protector import HIDE, EditorProtector
@@ -37,44 +38,44 @@ class MethodOptions:
     seed: int = 0
 
 
-Builder = Callable[[Path, int, MethodOptions], CropProtector]
+Builder = Callable[[Path, Choice, MethodOptions], CropProtector]
 
 
-def _adaptive(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
-    return AdaptiveProtector(folder / "adaptive.onnx", threads)
+def _adaptive(folder: Path, choice: Choice, _: MethodOptions) -> CropProtector:
+    return AdaptiveProtector(folder / "adaptive.onnx", choice)
 
 
-def _san(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
-    return SANProtector(folder / "san.onnx", threads)
+def _san(folder: Path, choice: Choice, _: MethodOptions) -> CropProtector:
+    return SANProtector(folder / "san.onnx", choice)
 
 
-def _ensemble(folder: Path, threads: int, options: MethodOptions) -> CropProtector:
+def _ensemble(folder: Path, choice: Choice, options: MethodOptions) -> CropProtector:
     files = _series(folder, "ensemble", options.stages)
-    return EnsembleProtector(files, options.combine or "avg", options.seed, threads)
+    return EnsembleProtector(files, options.combine or "avg", options.seed, choice)
 
 
-def _flowsan(folder: Path, threads: int, options: MethodOptions) -> CropProtector:
+def _flowsan(folder: Path, choice: Choice, options: MethodOptions) -> CropProtector:
     stages = DEFAULT_STAGES if options.stages is None else options.stages
-    return FlowSANProtector(_series(folder, "flowsan", stages), threads)
+    return FlowSANProtector(_series(folder, "flowsan", stages), choice)
 
 
 def _editor(name: str) -> Builder:
-    def build(folder: Path, threads: int, options: MethodOptions) -> CropProtector:
-        return EditorProtector(folder / f"{name}.onnx", options.hide or ("gender",), threads)
+    def build(folder: Path, choice: Choice, options: MethodOptions) -> CropProtector:
+        return EditorProtector(folder / f"{name}.onnx", options.hide or ("gender",), choice)
 
     return build
 
 
-def _pgd(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
-    return PGDProtector(_series(folder, "noise", None), threads=threads)
+def _pgd(folder: Path, choice: Choice, _: MethodOptions) -> CropProtector:
+    return PGDProtector(_series(folder, "noise", None), choice=choice)
 
 
-def _cw(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
-    return CWProtector(_series(folder, "noise", None), threads=threads)
+def _cw(folder: Path, choice: Choice, _: MethodOptions) -> CropProtector:
+    return CWProtector(_series(folder, "noise", None), choice=choice)
 
 
-def _mixing(folder: Path, threads: int, _: MethodOptions) -> CropProtector:
-    return MixingProtector(folder / "landmarks.onnx", folder / "candidates.npz", threads=threads)
+def _mixing(folder: Path, choice: Choice, _: MethodOptions) -> CropProtector:
+    return MixingProtector(folder / "landmarks.onnx", folder / "candidates.npz", choice=choice)
 
 
 DEFAULT = "adaptive"
@@ -115,7 +116,7 @@ def options_of(name: str) -> frozenset[str]:
 def build_crop_protector(
     name: str,
     *,
-    threads: int = 0,
+    choice: Choice = Choice(),
     weights: Path | None = None,
     options: MethodOptions = MethodOptions(),
 ) -> CropProtector:
@@ -123,7 +124,7 @@ def build_crop_protector(
 
     Args:
         name: one of :func:`list_protectors`, or ``default``.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the networks run on.
         weights: folder of models in place of the package's own.
         options: options of single methods.
 
@@ -148,7 +149,7 @@ def build_crop_protector(
         if given is not None and option not in takes:
             users = ", ".join(n for n in list_protectors() if option in _BUILDERS[n][1])
             raise OptionError(f"{option}: {name} does not take it; it is for {users}; leave it out")
-    return builder(weights or WEIGHTS, threads, options)
+    return builder(weights or WEIGHTS, choice, options)
 
 
 def _series(folder: Path, name: str, count: int | None) -> list[Path]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,31 @@ def _halve(model: onnx.ModelProto) -> None:
     nodes = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend([*casts, *nodes])
+
+
+def constants(name: str, values: Sequence[float]) -> dict[str, dict[str, str]]:
+    """What makes an input of an exported network a constant, for its card.
+
+    Serialised messages put one behind the other are one message: repeated fields (initialisers) are
+    joined, and of single ones (the version of the format) the last one holds. In the format before
+    its version 4, an input that an initialiser names is no input but a constant. So the file's
+    bytes with these behind them are the same network with the input fixed, and whoever loads it
+    can work out beforehand what depends on that input alone.
+
+    Args:
+        name: an input of shape (N,), float32.
+        values: what it may be fixed to.
+
+    Returns:
+        For each input and each value as :class:`str`, bytes in hexadecimal digits.
+    """
+    found = {}
+    for value in map(float, values):
+        message = onnx.ModelProto(ir_version=3)
+        number = np.array([value], np.float32)
+        message.graph.initializer.append(onnx.numpy_helper.from_array(number, name))
+        found[str(value)] = message.SerializeToString(deterministic=True).hex()
+    return {name: found}
 
 
 def write_card(weights: Path, config: Config, card: dict[str, Any], data_folder: Path) -> None:

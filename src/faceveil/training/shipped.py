@@ -40,7 +40,7 @@ from faceveil.training.config import (
     PrivacyNetConfig,
     SANConfig,
 )
-from faceveil.training.export import export_onnx
+from faceveil.training.export import constants, export_onnx
 from faceveil.training.matchers import ARCFACE_SIDE
 from faceveil.training.networks.face_resnet import FaceResNet
 from faceveil.training.networks.gender_cnn import GenderProbability
@@ -158,6 +158,7 @@ def ship_adaptive(config: AdaptiveConfig, run: Path, target: Path, _: Path) -> C
         "gain": config.gain,
         "chroma_smoothing_px": config.chroma_smoothing,
         "chroma_gain": config.chroma_gain,
+        "constants": constants("target", (0.0, 0.5, 1.0)),
         "safetensors_sha256": _safetensors(network.state_dict(), target),
         "parameters": sum(p.numel() for p in network.parameters()),
     }

@@ -195,7 +195,7 @@ class Live:
     ) -> Float32Array:
         if person is None:
             return change
-        if not getattr(person.method, "steady", False):
+        if not person.method.replaces_face:
             known.looks[index] = Look.of(crop, change)
             for old in [i for i in known.looks if i < index - REACH]:
                 del known.looks[old]

@@ -97,6 +97,6 @@ class Renderer:
         return crop_patch(change, compose(placement.matrix, picture.upright), picture.rgb.shape)
 
     def _change(self, person: Person, looks: dict[int, Look], index: int) -> Float32Array:
-        if getattr(person.method, "steady", False):
+        if person.method.replaces_face:
             return looks[index].change.astype(np.float32)
         return blend(looks, index)

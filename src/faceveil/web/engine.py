@@ -15,6 +15,7 @@ from faceveil.files.memory import room_for
 from faceveil.imaging.decode import decode_photo
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import Photo, as_rgb
+from faceveil.inference.device import Choice
 from faceveil.judges.registry import JudgeSet, bundled
 from faceveil.protect.protector import Protector
 from faceveil.types import Face, ProtectedFace, Uint8Array
@@ -72,7 +73,7 @@ class Engine:
         """The detector, loaded at the first use."""
         with self._lock:
             if self._detector is None:
-                self._detector = CenterFace(threads=self.threads)
+                self._detector = CenterFace(choice=Choice(threads=self.threads))
             return self._detector
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from faceveil.errors import ModelError
-from faceveil.inference.session import WEIGHTS, read_card
+from faceveil.inference.card import WEIGHTS, read_card
 from faceveil.protect.targets import DEFAULT_STRENGTH
 from faceveil.systems.editors.protector import HIDE
 from faceveil.systems.specs import DEFAULT, list_protectors, options_of

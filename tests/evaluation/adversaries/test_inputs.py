@@ -11,7 +11,7 @@ from faceveil.evaluation.adversaries.attacker_networks import Architecture
 from faceveil.evaluation.adversaries.averaging import Averaging
 from faceveil.evaluation.adversaries.base import AttackResult, as_rgb, attack
 from faceveil.evaluation.adversaries.flip import Flip
-from faceveil.evaluation.adversaries.inputs import as_grey, check_own
+from faceveil.evaluation.adversaries.inputs import check_own
 from faceveil.evaluation.adversaries.recovery import OPERATIONS, Recovery, recovered, robustness
 from faceveil.evaluation.adversaries.registry import ADVERSARIES, list_adversaries
 from faceveil.evaluation.adversaries.retrained import Retrained
@@ -163,15 +163,6 @@ def test_a_higher_jpeg_quality_changes_less():
     face = face.astype(np.uint8)
     change = [np.abs(OPERATIONS[k](face).astype(int) - face).mean() for k in ("jpeg", "jpeg75")]
     assert change[0] > change[1] > 0
-
-
-def test_luma_of_grey_and_colour():
-    crops = scene(nothing)[0].targets[:2]
-    assert as_grey(crops) is crops
-    assert np.array_equal(as_grey(np.repeat(crops[..., None], 3, axis=3)), crops)
-    pure = np.zeros((1, 224, 224, 3), np.uint8)
-    pure[..., 0] = 100
-    assert np.unique(as_grey(pure)).tolist() == [30]
 
 
 def test_torch_adversaries_take_colour_and_leave_the_random_state():

@@ -8,8 +8,9 @@ import pytest
 import faceveil
 from faceveil.errors import OptionError
 from faceveil.imaging.crop import LUMA
-from faceveil.inference.device import on_device
-from faceveil.inference.session import WEIGHTS, session
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
+from faceveil.inference.session import session
 from faceveil.protect.protector import Protector
 from faceveil.systems.adaptive.protector import AdaptiveProtector, calmer
 from faceveil.systems.obscure import Blur
@@ -29,7 +30,7 @@ class Deaf:
 
 @pytest.fixture(scope="module")
 def method():
-    return AdaptiveProtector(WEIGHTS / "adaptive.onnx", threads=1)
+    return AdaptiveProtector(WEIGHTS / "adaptive.onnx", choice=Choice(threads=1))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def protector(method):
 
 
 def test_it_is_the_default():
-    assert build_crop_protector("default", threads=1).name == DEFAULT == "adaptive"
+    assert build_crop_protector("default", choice=Choice(threads=1)).name == DEFAULT == "adaptive"
     assert faceveil.load_protector(threads=1).name == DEFAULT
 
 
@@ -130,11 +131,10 @@ def test_many_crops_are_as_few(protector):
 @pytest.mark.parametrize("device", ["cpu", "auto"])
 def test_a_constant_target_is_the_same_function(device):
     """Against the graph as it was exported, which takes a target for each face."""
-    with on_device(device, "float32"):
-        method = AdaptiveProtector(WEIGHTS / "adaptive.onnx", threads=1)
+    method = AdaptiveProtector(WEIGHTS / "adaptive.onnx", Choice(device, threads=1))
     faces = RNG.random((5, 128, 128, 3), np.float32)
     target = np.array([0.5, 1, 0, 1, 0.5], np.float32)
-    whole = session(WEIGHTS / "adaptive.onnx", method.card["sha256"], 1)
+    whole = session(WEIGHTS / "adaptive.onnx", method.card["sha256"], Choice(threads=1))
     feed = {"image": np.ascontiguousarray(faces.transpose(0, 3, 1, 2)), "target": target}
     expected = whole.run(None, feed)[0].transpose(0, 2, 3, 1)
     np.testing.assert_allclose(method._changed(faces, target), expected, atol=3e-5)
@@ -142,8 +142,7 @@ def test_a_constant_target_is_the_same_function(device):
 
 
 def test_networks_loaded_later_run_on_what_was_chosen_first():
-    with on_device("cpu", "float32"):
-        method = AdaptiveProtector(WEIGHTS / "adaptive.onnx", threads=1)
+    method = AdaptiveProtector(WEIGHTS / "adaptive.onnx", Choice("cpu", threads=1))
     method.protect(CROPS / np.float32(255), np.zeros(2, np.float32), np.ones(2, np.float32))
-    assert {n.runs_on for n in method._networks.values()} == {"CPU"}
-    assert sorted(method._networks) == [0.0, 1.0]
+    assert {n.runs_on for n in method._models.values()} == {"CPU"}
+    assert sorted(method._models) == [0.0, 1.0]

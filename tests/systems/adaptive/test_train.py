@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pa = pytest.importorskip("pyarrow", reason="needs the train extra")
 import pyarrow.parquet as pq  # noqa: E402
 
+from faceveil.inference.device import Choice  # noqa: E402
 from faceveil.systems.adaptive import attackers  # noqa: E402
 from faceveil.systems.adaptive import train as adaptive  # noqa: E402
 from faceveil.systems.adaptive.network import ResidualEditor  # noqa: E402
@@ -83,7 +84,7 @@ def test_published_and_run(place):
     path = recipe(place, "shipped")
     run_recipe(path, place, place, place / "runs", "cpu")
     onnx = publish(path, place / "runs", place, place / "weights")
-    protector = AdaptiveProtector(onnx, threads=1)
+    protector = AdaptiveProtector(onnx, choice=Choice(threads=1))
     faces = np.random.default_rng(0).random((3, 224, 224, 3)).astype(np.float32)
     male = np.array([1, 0, 1], np.float32)
     target = np.array([0, 0.5, 1], np.float32)

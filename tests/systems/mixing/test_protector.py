@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from faceveil.errors import ModelError, OptionError
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
 from faceveil.systems.mixing.appearance import appearance, light
 from faceveil.systems.mixing.candidates import Candidates, load_candidates
 from faceveil.systems.mixing.protector import MixingProtector
@@ -26,7 +27,9 @@ def plain(colour):
 @pytest.fixture
 def protector():
     """The shipped one, with four candidates of one colour and a finder that knows one shape."""
-    p = MixingProtector(WEIGHTS / "landmarks.onnx", WEIGHTS / "candidates.npz", threads=1)
+    p = MixingProtector(
+        WEIGHTS / "landmarks.onnx", WEIGHTS / "candidates.npz", choice=Choice(threads=1)
+    )
     p.finder = lambda faces: np.stack([SHAPE] * len(faces))
     p.candidates = Candidates.of(np.stack([plain(c) for c in COLOURS]), np.stack([SHAPE] * 4), MALE)
     p.grey = p.candidates.grey()
@@ -101,10 +104,10 @@ def test_shipped_files_on_the_portrait(portrait):
     from faceveil.imaging.detect import CenterFace
     from faceveil.imaging.geometry import canonical_from_landmarks, transform
 
-    face = CenterFace(threads=1).detect(portrait)[0]
+    face = CenterFace(choice=Choice(threads=1)).detect(portrait)[0]
     matrix = canonical_from_landmarks(face.landmarks)
     crop = (extract_crop(portrait, matrix) / np.float32(255))[None].astype(np.float32)
-    protector = build_crop_protector("mixing", threads=1)
+    protector = build_crop_protector("mixing", choice=Choice(threads=1))
     points = protector.finder(crop)[0]
     five = np.stack([points[36:42].mean(0), points[42:48].mean(0), points[[30, 48, 54]][0]])
     expected = transform(matrix, face.landmarks)[:3]

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq  # noqa: E402
 
 from faceveil.errors import OptionError  # noqa: E402
 from faceveil.imaging.geometry import canonical_template  # noqa: E402
+from faceveil.inference.device import Choice  # noqa: E402
 from faceveil.systems.mixing import landmark_teacher  # noqa: E402
 from faceveil.systems.mixing import train_candidates as candidates  # noqa: E402
 from faceveil.systems.mixing import train_landmarks as landmarks  # noqa: E402
@@ -157,7 +158,9 @@ def test_from_recipe_to_finder_and_candidates(tmp_path, data, models):
     network = candidates.landmark_network(runs / "lm")
     faces = np.random.default_rng(1).integers(0, 256, (3, 224, 224, 3), np.uint8)
     faces = np.stack([cv2.GaussianBlur(f, (0, 0), 6) for f in faces])
-    found = LandmarkFinder(file, threads=1)((faces / np.float32(255)).astype(np.float32))
+    found = LandmarkFinder(file, choice=Choice(threads=1))(
+        (faces / np.float32(255)).astype(np.float32)
+    )
     expected = landmarks.found_points(network, faces)
     np.testing.assert_allclose(found, expected, atol=1.0)  # pixels; the crops are resized otherwise
 

@@ -6,7 +6,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from faceveil import load_protector
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
 from faceveil.systems.noise.cw import NEUTRAL_LOGIT, CWProtector
 from faceveil.systems.noise.pgd import PGDProtector
 from faceveil.systems.noise.white_box import direction
@@ -34,11 +35,11 @@ def blobs(count=3):
 
 
 def pgd(**options):
-    return PGDProtector(FILES, threads=1, **options)
+    return PGDProtector(FILES, choice=Choice(threads=1), **options)
 
 
 def cw(**options):
-    return CWProtector(FILES, threads=1, **{"searches": 2, "steps": 25, **options})
+    return CWProtector(FILES, choice=Choice(threads=1), **{"searches": 2, "steps": 25, **options})
 
 
 def test_real_faces_are_read_as_the_target(faces):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from faceveil.errors import ModelError
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
+from faceveil.protect.change import to_frame
 from faceveil.systems.noise.white_box import GradientNetwork, MeanLogit, direction, shrinking
-from faceveil.systems.san.protector import to_frame
 from faceveil.systems.specs import build_crop_protector
 
 FILES = [WEIGHTS / f"noise_{i}.onnx" for i in (1, 2, 3)]
@@ -23,7 +24,7 @@ def test_gradient_predicts_small_changes():
     """Against finite differences, which know nothing of matrices and adjoints."""
     smooth = np.stack([np.outer(np.linspace(0.2, 0.8, 224), np.linspace(0.9, 0.3, 224))])
     smooth = smooth.astype(np.float32)
-    f = MeanLogit(FILES, threads=1)
+    f = MeanLogit(FILES, choice=Choice(threads=1))
     gradient = f(smooth)[1]
     for seed in range(3):
         way = np.random.default_rng(seed).standard_normal((1, 14, 14))
@@ -36,8 +37,8 @@ def test_gradient_predicts_small_changes():
 
 
 def test_mean_of_three():
-    alone = [GradientNetwork(path, threads=1)(LUMA) for path in FILES]
-    logit, gradient = MeanLogit(FILES, threads=1)(LUMA)
+    alone = [GradientNetwork(path, choice=Choice(threads=1))(LUMA) for path in FILES]
+    logit, gradient = MeanLogit(FILES, choice=Choice(threads=1))(LUMA)
     assert logit.shape == (3,)
     assert gradient.shape == LUMA.shape
     np.testing.assert_allclose(logit, sum(a[0] for a in alone) / 3, rtol=1e-5)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from faceveil.errors import ModelError
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
 from faceveil.systems.san.protector import SANProtector
 
 
@@ -21,8 +22,8 @@ class FixedNetwork:
 
 @pytest.fixture
 def protector(monkeypatch):
-    p = SANProtector(WEIGHTS / "san.onnx", threads=1)
-    monkeypatch.setattr(p.network, "_network", FixedNetwork())
+    p = SANProtector(WEIGHTS / "san.onnx", choice=Choice(threads=1))
+    monkeypatch.setattr(p.network, "_model", FixedNetwork())
     return p
 
 
@@ -42,7 +43,7 @@ def test_neutral_takes_the_weighted_prototype(protector):
     luma = np.zeros((3, 224, 224), np.float32)
     target = np.array([0.0, 0.5, 1.0], np.float32)
     protector.protect(luma, np.zeros(3, np.float32), target)
-    fed = protector.network._network.feed["target"]
+    fed = protector.network._model.feed["target"]
     np.testing.assert_allclose(fed, [0, protector.network.male_share, 1])
     assert 0.3 < protector.network.male_share < 0.6
 
@@ -54,7 +55,7 @@ def test_frame_and_warps(protector):
     sides = np.zeros(2, np.float32)
     landmarks = np.stack([canonical_template(224)] * 2)
     protector.protect(luma, sides, sides, landmarks)
-    feed = protector.network._network.feed
+    feed = protector.network._model.feed
     assert feed["image"].shape == (2, 1, 128, 128)
     assert abs(feed["image"].mean() - luma.mean()) < 1e-3
     np.testing.assert_allclose(feed["theta"], np.stack([np.eye(2, 3)] * 2), atol=1e-6)

@@ -34,7 +34,7 @@ class Scaled:
 def networks(monkeypatch):
     factors = {"1": 1.1, "2": 0.9, "3": 0.8}
     for module in (flowsan, ensemble):
-        monkeypatch.setattr(module, "SANNetwork", lambda path, threads: Scaled(factors[path]))
+        monkeypatch.setattr(module, "SANNetwork", lambda path, choice: Scaled(factors[path]))
 
 
 def test_each_stage_takes_the_output_of_the_one_before():

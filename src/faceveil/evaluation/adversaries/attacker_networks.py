@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
-from faceveil.evaluation.adversaries.inputs import as_grey
+from faceveil.imaging.crop import grey_levels
 from faceveil.types import Float32Array, Uint8Array
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Architecture:
 
     def faces(self, crops: Uint8Array) -> Float32Array:
         """Its input: (N, 1 or 3, side, side) in [-1, 1] of (N, S, S) or (N, S, S, 3) crops."""
-        seen = crops if self.colour else as_grey(crops)
+        seen = crops if self.colour else grey_levels(crops)
         size = (self.side, self.side)
         small = np.stack([cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in seen])
         if self.colour and small.ndim == 3:

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from faceveil.errors import OptionError
-from faceveil.imaging.crop import luma
-from faceveil.types import Uint8Array
 
 if TYPE_CHECKING:
     from faceveil.evaluation.adversaries.base import Scene
-
-
-def as_grey(crops: Uint8Array) -> Uint8Array:
-    """BT.601 luma of crops: (N, 224, 224[, 3]) uint8 -> (N, 224, 224); grey ones as they are."""
-    return crops if crops.ndim == 3 else np.rint(255 * luma(crops)).astype(np.uint8)
 
 
 def check_own(scene: Scene) -> None:

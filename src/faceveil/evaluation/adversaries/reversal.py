@@ -14,8 +14,9 @@ import numpy as np
 
 from faceveil.errors import OptionError, missing_extra
 from faceveil.evaluation.adversaries.base import Scene, by_judges
-from faceveil.evaluation.adversaries.inputs import as_grey, check_own
+from faceveil.evaluation.adversaries.inputs import check_own
 from faceveil.evaluation.metrics.quality import psnr
+from faceveil.imaging.crop import grey_levels
 from faceveil.types import Float32Array, Uint8Array
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Reversal:
 
     def _small(self, crops: Uint8Array) -> Float32Array:
         size = (self.side, self.side)
-        small = [cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in as_grey(crops)]
+        small = [cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in grey_levels(crops)]
         return np.asarray(np.stack(small)[:, None] / 255, np.float32)
 
 

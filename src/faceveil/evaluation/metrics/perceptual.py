@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceveil.errors import OptionError
+from faceveil.inference.device import Choice
 from faceveil.inference.session import session
 
 
@@ -86,7 +87,7 @@ def lpips(
     """
     if first.shape != second.shape or first.ndim != 3 or first.shape[2] != 3:
         raise OptionError(f"LPIPS: got {first.shape} and {second.shape}; expected (H, W, 3) twice")
-    network = session(model, None, 0)
+    network = session(model, None, Choice())
     names = [i.name for i in network.get_inputs()]
     pair = [(x.transpose(2, 0, 1)[None] / 127.5 - 1).astype(np.float32) for x in (first, second)]
     if len(names) == 2 and weights is None:

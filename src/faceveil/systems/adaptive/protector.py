@@ -9,10 +9,9 @@ import numpy as np
 
 from faceveil.imaging.crop import LUMA
 from faceveil.imaging.geometry import CROP_SIZE
-from faceveil.inference.device import chosen, on_device
-from faceveil.inference.network import Network, network
-from faceveil.inference.session import read_card
-from faceveil.systems.san.protector import add_change, to_frame
+from faceveil.inference.device import Choice
+from faceveil.inference.model import Model
+from faceveil.protect.change import add_change, to_frame
 from faceveil.types import Float32Array, Float64Array, Target
 
 
@@ -43,7 +42,7 @@ class AdaptiveProtector:
 
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the network runs on.
 
     Raises:
         ModelError: if the file or its card is missing, damaged, or of another kind.
@@ -52,34 +51,32 @@ class AdaptiveProtector:
     channels = 3
     own_target: Target | None = "random"
     needs_gender = False
+    replaces_face = False
 
-    def __init__(self, weights: Path, threads: int = 0) -> None:
-        self.card = read_card(weights.with_suffix(".json"), "adaptive")
+    def __init__(self, weights: Path, choice: Choice = Choice()) -> None:
         self.name = "adaptive"
-        self.frame = int(self.card["frame_px"])
-        self._weights, self._threads, self._choice = weights, threads, chosen()
-        self._networks = {0.0: self._load(0.0)}
+        self._weights, self._choice = weights, choice
+        self._models = {0.0: self._load(0.0)}
+        self.card, self.frame = self._models[0.0].card, self._models[0.0].frame
 
     @property
     def runs_on(self) -> str:
-        """What computes it; see :class:`faceveil.inference.network.Network`."""
-        return self._networks[0.0].runs_on
+        """What computes it; see :class:`faceveil.inference.model.Network`."""
+        return self._models[0.0].runs_on
 
-    def _load(self, target: float) -> Network:
-        # What the wish decides, gains and offsets of every layer, becomes part of the convolutions.
-        fixed = (("target", target),)
-        with on_device(self._choice.device, self._choice.precision):
-            return network(self._weights, self.card["sha256"], self._threads, fixed)
+    def _load(self, target: float) -> Model:
+        # What the target decides, gains and offsets of every layer, becomes part of convolutions.
+        return Model.load(self._weights, "adaptive", self._choice, fixed=("target", target))
 
     def _changed(self, faces: Float32Array, target: Float32Array) -> Float32Array:
         """The network's outputs: (N, S, S, 3), (N,) -> (N, S, S, 3)."""
         out = np.empty_like(faces)
         for value in np.unique(target).tolist():
-            if value not in self._networks:
-                self._networks[value] = self._load(value)
+            if value not in self._models:
+                self._models[value] = self._load(value)
             rows = target == value
             image = np.ascontiguousarray(faces[rows].transpose(0, 3, 1, 2))
-            out[rows] = self._networks[value]({"image": image}).transpose(0, 2, 3, 1)
+            out[rows] = self._models[value]({"image": image}).transpose(0, 2, 3, 1)
         return out
 
     def protect(

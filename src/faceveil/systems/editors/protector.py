@@ -6,13 +6,13 @@ import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from faceveil.errors import ModelError, OptionError
-from faceveil.inference.session import read_card, run_in_batches, session
+from faceveil.inference.device import Choice
+from faceveil.inference.model import Model
+from faceveil.protect.change import add_change, to_frame
 from faceveil.systems.editors.labels import names_of, one_hot, wanted_labels
-from faceveil.systems.san.protector import add_change, to_frame
 from faceveil.types import Float32Array, Float64Array, Target
 
 HIDE = ("gender", "age", "race")
@@ -25,28 +25,25 @@ class AttributeEstimator:
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
         wanted: the attributes to tell, in this order.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the network runs on.
 
     Raises:
         ModelError: if the file or its card is missing, damaged, or lacks an attribute.
     """
 
-    def __init__(self, weights: Path, wanted: Sequence[str], threads: int = 0) -> None:
-        card = read_card(weights.with_suffix(".json"))
-        names = list(card.get("attributes", ()))
+    def __init__(self, weights: Path, wanted: Sequence[str], choice: Choice = Choice()) -> None:
+        self._model = Model.load(weights, choice=choice.reference)
+        names = list(self._model.card.get("attributes", ()))
         missing = [name for name in wanted if name not in names]
         if missing:
             raise ModelError(f"{weights}: does not tell {missing[0]!r}; reinstall faceveil")
         self.columns = [names.index(name) for name in wanted]
-        self.frame = int(card["frame_px"])
-        self._session = session(weights, card["sha256"], threads)
 
     def __call__(self, faces: Float32Array) -> Float32Array:
         """(N, 224, 224, 3) RGB in [0, 1] -> (N, wanted)."""
-        size = (self.frame, self.frame)
-        small = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in faces]
-        image = np.ascontiguousarray(np.stack(small).transpose(0, 3, 1, 2))
-        return run_in_batches(self._session, {"image": image})[:, self.columns]
+        small = to_frame(faces, self._model.frame)
+        image = np.ascontiguousarray(small.transpose(0, 3, 1, 2))
+        return self._model({"image": image})[:, self.columns]
 
 
 class EditorProtector:
@@ -55,7 +52,7 @@ class EditorProtector:
     Args:
         weights: the ONNX file of the generator; its card lies beside it.
         hide: some of ``gender``, ``age``, ``race``.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the network runs on.
 
     Raises:
         OptionError: if the method cannot hide one of them.
@@ -65,9 +62,14 @@ class EditorProtector:
     channels = 3
     own_target: Target | None = "opposite"
     needs_gender = True
+    replaces_face = False
 
-    def __init__(self, weights: Path, hide: Sequence[str] = ("gender",), threads: int = 0) -> None:
-        self.card = read_card(weights.with_suffix(".json"), "editor")
+    def __init__(
+        self, weights: Path, hide: Sequence[str] = ("gender",), choice: Choice = Choice()
+    ) -> None:
+        # In float32 by ONNX Runtime whatever is chosen: nobody has measured other ways.
+        self._model = Model.load(weights, "editor", choice.reference)
+        self.card, self.frame = self._model.card, self._model.frame
         self.name = str(self.card["name"]).replace("_", "-")
         hides: dict[str, int] = self.card["hides"]
         for what in hide:
@@ -77,14 +79,17 @@ class EditorProtector:
                 )
         self.hidden = [hides[what] for what in hide]
         self.groups: list[str] = self.card["groups"]
-        self.frame = int(self.card["frame_px"])
         self._estimate: Callable[[Float32Array], Float32Array] = self._nothing
         # Where only differences count, what is not to change need not be known.
         if self.card["condition"] == "labels" or any(k != hides["gender"] for k in self.hidden):
             estimator = weights.parent / f"{self.card['estimator']}.onnx"
-            self._estimate = AttributeEstimator(estimator, names_of(self.groups), threads)
-        self._session = session(weights, self.card["sha256"], threads)
+            self._estimate = AttributeEstimator(estimator, names_of(self.groups), choice)
         self._p: Float32Array | None = None
+
+    @property
+    def runs_on(self) -> str:
+        """What computes it; see :class:`faceveil.inference.model.Network`."""
+        return self._model.runs_on
 
     def _nothing(self, faces: Float32Array) -> Float32Array:
         return np.zeros((len(faces), len(names_of(self.groups))), np.float32)
@@ -123,6 +128,6 @@ class EditorProtector:
         small = to_frame(faces, self.frame)
         feed = {"image": np.ascontiguousarray(small.transpose(0, 3, 1, 2))}
         feed |= {"wanted": wanted.astype(np.float32), "kept": source.astype(np.float32)}
-        out = run_in_batches(self._session, feed).transpose(0, 2, 3, 1)
+        out = self._model(feed).transpose(0, 2, 3, 1)
         change = np.ascontiguousarray(out - small)
         return add_change(faces, change, self.card["smoothing_px"], self.card["gain"])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from faceveil.errors import ModelError
 from faceveil.imaging.crop import LUMA
 from faceveil.imaging.geometry import CROP_SIZE
-from faceveil.inference.session import read_card, verified_bytes
+from faceveil.inference.card import card_beside, verified_bytes
 from faceveil.systems.mixing.appearance import appearance, light
 from faceveil.systems.mixing.landmarks import POINTS
 from faceveil.types import Float32Array
@@ -96,7 +96,7 @@ def load_candidates(path: Path) -> Candidates:
     Raises:
         ModelError: if the file or its card is missing, damaged, or of another kind.
     """
-    card = read_card(path.with_suffix(".json"))
+    card = card_beside(path)
     if card.get("kind") != "candidates":
         raise ModelError(f"{path}: kind is {card.get('kind')!r}; expected candidate faces")
     data = verified_bytes(path, card.get("sha256"))

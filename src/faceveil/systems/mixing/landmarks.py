@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceveil.inference.session import read_card, run_in_batches, session
+from faceveil.inference.device import Choice
+from faceveil.inference.model import Model
 from faceveil.types import Float32Array
 
 POINTS = 68
@@ -41,15 +42,14 @@ class LandmarkFinder:
 
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the network runs on.
 
     Raises:
         ModelError: if the file or its card is missing, damaged, or of another kind.
     """
 
-    def __init__(self, weights: Path, threads: int = 0) -> None:
-        card = read_card(weights.with_suffix(".json"), "landmarks")
-        self._session = session(weights, card["sha256"], threads)
+    def __init__(self, weights: Path, choice: Choice = Choice()) -> None:
+        self.model = Model.load(weights, "landmarks", choice.reference)
 
     def __call__(self, faces: Float32Array) -> Float32Array:
         """Landmarks of a batch.
@@ -66,4 +66,4 @@ class LandmarkFinder:
             for f in faces
         ]
         feed = np.ascontiguousarray(np.stack(squares).transpose(0, 3, 1, 2), np.float32)
-        return run_in_batches(self._session, {"image": feed})
+        return self.model({"image": feed})

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from faceveil.errors import OptionError
+from faceveil.inference.device import Choice
 from faceveil.systems.mixing.appearance import appearance, light
 from faceveil.systems.mixing.candidates import Candidates, load_candidates
 from faceveil.systems.mixing.landmarks import LandmarkFinder
@@ -36,7 +37,7 @@ class MixingProtector:
         landmarks: ONNX file of the landmark network, with its card.
         candidates: ``.npz`` of the candidate faces, with its card.
         share: a, from 0 (the input, exactly) to 0.5.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the network runs on.
 
     Raises:
         ModelError: if a file or its card is missing, damaged, or of another kind.
@@ -47,17 +48,27 @@ class MixingProtector:
     channels = 3
     own_target: Target | None = "opposite"
     needs_gender = False
+    replaces_face = False
 
     def __init__(
-        self, landmarks: Path, candidates: Path, share: float = DEFAULT_SHARE, threads: int = 0
+        self,
+        landmarks: Path,
+        candidates: Path,
+        share: float = DEFAULT_SHARE,
+        choice: Choice = Choice(),
     ) -> None:
         if not 0 <= share <= 0.5:
             raise OptionError(f"share: got {share}; expected 0 to 0.5")
         self.share = share
-        self.finder = LandmarkFinder(landmarks, threads)
+        self.finder = LandmarkFinder(landmarks, choice)
         self.candidates = load_candidates(candidates)
         self.grey = self.candidates.grey()
         self._rows: list[int] | None = None
+
+    @property
+    def runs_on(self) -> str:
+        """What finds the landmarks; the rest is NumPy."""
+        return self.finder.model.runs_on
 
     def protect(
         self,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faceveil.inference.session import BATCH
+from faceveil.inference.device import Choice
+from faceveil.inference.model import BATCH
 from faceveil.systems.noise.white_box import MeanLogit, direction
 from faceveil.types import Float32Array, Float64Array, Target
 
@@ -35,7 +36,7 @@ class CWProtector:
         searches: how many values of c.
         steps: of Adam for each of them. The paper's 10,000 would take minutes a face.
         rate: of Adam, in w.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the networks run on.
 
     Raises:
         ModelError: if a file or its card is missing, damaged, or of another kind.
@@ -44,6 +45,7 @@ class CWProtector:
     channels = 1
     own_target: Target | None = "opposite"
     needs_gender = False
+    replaces_face = False
 
     def __init__(
         self,
@@ -53,11 +55,16 @@ class CWProtector:
         searches: int = 3,
         steps: int = 40,
         rate: float = 0.01,
-        threads: int = 0,
+        choice: Choice = Choice(),
     ) -> None:
-        self.logit = MeanLogit(weights, threads)
+        self.logit = MeanLogit(weights, choice)
         self.kappa, self.searches, self.steps, self.rate = kappa, searches, steps, rate
         self.name = "cw"
+
+    @property
+    def runs_on(self) -> str:
+        """What computes it."""
+        return self.logit.runs_on
 
     def protect(
         self,

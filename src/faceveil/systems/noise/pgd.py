@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faceveil.inference.device import Choice
 from faceveil.systems.noise.white_box import MeanLogit, direction
 from faceveil.types import Float32Array, Float64Array, Target
 
@@ -27,7 +28,7 @@ class PGDProtector:
         weights: ONNX files of the classifiers with their gradients, and their cards.
         epsilon: the largest change of a pixel, of the range [0, 1].
         steps: how many.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the networks run on.
 
     Raises:
         ModelError: if a file or its card is missing, damaged, or of another kind.
@@ -36,6 +37,7 @@ class PGDProtector:
     channels = 1
     own_target: Target | None = "opposite"
     needs_gender = False
+    replaces_face = False
 
     def __init__(
         self,
@@ -43,11 +45,16 @@ class PGDProtector:
         *,
         epsilon: float = 8 / 255,
         steps: int = 20,
-        threads: int = 0,
+        choice: Choice = Choice(),
     ) -> None:
-        self.logit = MeanLogit(weights, threads)
+        self.logit = MeanLogit(weights, choice)
         self.epsilon, self.steps = epsilon, steps
         self.name = "pgd"
+
+    @property
+    def runs_on(self) -> str:
+        """What computes it."""
+        return self.logit.runs_on
 
     def protect(
         self,

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from faceveil.imaging.geometry import CROP_SIZE
-from faceveil.inference.session import read_card, session
+from faceveil.inference.device import Choice
+from faceveil.inference.model import Model
 from faceveil.types import Float32Array
 
 
@@ -18,17 +19,15 @@ class GradientNetwork:
 
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the networks run on.
 
     Raises:
         ModelError: if the file or its card is missing, damaged, or of another kind.
     """
 
-    def __init__(self, weights: Path, threads: int = 0) -> None:
-        card = read_card(weights.with_suffix(".json"), "gradient")
-        self.frame = int(card["frame_px"])
-        self.shrink = shrinking(self.frame)
-        self._session = session(weights, card["sha256"], threads)
+    def __init__(self, weights: Path, choice: Choice = Choice()) -> None:
+        self.model = Model.load(weights, "gradient", choice.reference)
+        self.shrink = shrinking(self.model.frame)
 
     def __call__(self, luma: Float32Array) -> tuple[Float32Array, Float32Array]:
         """Logit and gradient at the crops' own resolution.
@@ -46,7 +45,7 @@ class GradientNetwork:
         # One face a call: the answer for a face then never depends, not even in its last bit,
         # on the others (signs of gradients would amplify that); and it is quicker, as a face's
         # maps fit into the cache.
-        found = [self._session.run(None, {"image": face[None, None]}) for face in small]
+        found = [self.model.outputs({"image": face[None, None]}) for face in small]
         logits = np.concatenate([logit for logit, _ in found])
         gradients = np.concatenate([gradient[:, 0] for _, gradient in found])
         return logits, np.asarray(self.shrink.T @ gradients @ self.shrink, np.float32)
@@ -57,14 +56,19 @@ class MeanLogit:
 
     Args:
         weights: ONNX files of the classifiers, with their cards.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the networks run on.
 
     Raises:
         ModelError: if a file or its card is missing, damaged, or of another kind.
     """
 
-    def __init__(self, weights: Sequence[Path], threads: int = 0) -> None:
-        self.networks = [GradientNetwork(path, threads) for path in weights]
+    def __init__(self, weights: Sequence[Path], choice: Choice = Choice()) -> None:
+        self.networks = [GradientNetwork(path, choice) for path in weights]
+
+    @property
+    def runs_on(self) -> str:
+        """What computes it; see :class:`faceveil.inference.model.Network`."""
+        return self.networks[0].model.runs_on
 
     def __call__(self, luma: Float32Array) -> tuple[Float32Array, Float32Array]:
         """f: (N,) logits of P(male); df/dx: (N, 224, 224), of crops (N, 224, 224) in [0, 1]."""
@@ -75,7 +79,7 @@ class MeanLogit:
 def shrinking(frame: int) -> Float32Array:
     """The matrix A (frame, 224) with which A x A^T is a crop x averaged down to the frame.
 
-    OpenCV's area interpolation, as in :func:`faceveil.systems.san.protector.to_frame`, is separable
+    OpenCV's area interpolation, as in :func:`faceveil.protect.change.to_frame`, is separable
     and linear; so its answer for the unit matrix along one axis is all of it.
     """
     unit = np.eye(CROP_SIZE, dtype=np.float32)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from faceveil.errors import OptionError
 from faceveil.imaging.prototypes import prototype_warp
-from faceveil.systems.san.protector import SANNetwork, add_change, to_frame
+from faceveil.inference.device import Choice
+from faceveil.protect.change import add_change, to_frame
+from faceveil.systems.san.protector import SANNetwork
 from faceveil.types import Float32Array, Float64Array, Target
 
 Combine = Literal["avg", "gibbs"]
@@ -29,7 +31,7 @@ class EnsembleProtector:
             (Ens-Gibbs). The draw depends on the seed and the face's own pixels, so that asking
             again for the same picture gives the same answer, whatever else is in the batch.
         seed: decides the draw.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the networks run on.
 
     Raises:
         OptionError: if ``combine`` is neither.
@@ -39,13 +41,18 @@ class EnsembleProtector:
     channels = 1
     own_target: Target | None = "opposite"
     needs_gender = True
+    replaces_face = False
 
     def __init__(
-        self, weights: Sequence[Path], combine: str = "avg", seed: int = 0, threads: int = 0
+        self,
+        weights: Sequence[Path],
+        combine: str = "avg",
+        seed: int = 0,
+        choice: Choice = Choice(),
     ) -> None:
         if combine not in COMBINE:
             raise OptionError(f"combine: got {combine!r}; expected one of {', '.join(COMBINE)}")
-        self.members = [SANNetwork(path, threads) for path in weights]
+        self.members = [SANNetwork(path, choice) for path in weights]
         self.combine, self.seed = combine, seed
         self.name = f"ensemble-{combine}"
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faceveil.imaging.prototypes import prototype_warp
-from faceveil.systems.san.protector import SANNetwork, add_change, to_frame
+from faceveil.inference.device import Choice
+from faceveil.protect.change import add_change, to_frame
+from faceveil.systems.san.protector import SANNetwork
 from faceveil.types import Float32Array, Float64Array, Target
 
 DEFAULT_STAGES = 3
@@ -22,7 +24,7 @@ class FlowSANProtector:
 
     Args:
         weights: ONNX files of the stages, in order, with their cards.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the networks run on.
 
     Raises:
         ModelError: if a file or its card is missing, damaged, or of another kind.
@@ -31,9 +33,10 @@ class FlowSANProtector:
     channels = 1
     own_target: Target | None = "opposite"
     needs_gender = True
+    replaces_face = False
 
-    def __init__(self, weights: Sequence[Path], threads: int = 0) -> None:
-        self.stages = [SANNetwork(path, threads) for path in weights]
+    def __init__(self, weights: Sequence[Path], choice: Choice = Choice()) -> None:
+        self.stages = [SANNetwork(path, choice) for path in weights]
         self.name = "flowsan"
 
     @property

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.prototypes import prototype_warp
-from faceveil.inference.network import network
-from faceveil.inference.session import read_card
+from faceveil.inference.device import Choice
+from faceveil.inference.model import Model
+from faceveil.protect.change import add_change, to_frame
 from faceveil.types import Float32Array, Float64Array, Target
 
 
@@ -19,24 +18,23 @@ class SANNetwork:
 
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the network runs on.
 
     Raises:
         ModelError: if the file or its card is missing, damaged, or of another kind.
     """
 
-    def __init__(self, weights: Path, threads: int = 0) -> None:
-        self.card = read_card(weights.with_suffix(".json"), "protector")
-        self.frame = int(self.card["frame_px"])
+    def __init__(self, weights: Path, choice: Choice = Choice()) -> None:
+        self._model = Model.load(weights, "protector", choice)
+        self.card, self.frame = self._model.card, self._model.frame
         self.male_share = float(self.card["male_share"])
         self.smoothing = float(self.card["smoothing_px"])
         self.gain = float(self.card["gain"])
-        self._network = network(weights, self.card["sha256"], threads)
 
     @property
     def runs_on(self) -> str:
-        """What computes it; see :class:`faceveil.inference.network.Network`."""
-        return self._network.runs_on
+        """What computes it; see :class:`faceveil.inference.model.Network`."""
+        return self._model.runs_on
 
     def __call__(
         self, faces: Float32Array, male: Float32Array, target: Float32Array, theta: Float32Array
@@ -57,35 +55,7 @@ class SANNetwork:
         """
         share = np.where(target == 0.5, self.male_share, target).astype(np.float32)
         feed = {"image": faces[:, None], "male": male, "target": share, "theta": theta}
-        return np.asarray(self._network(feed)[:, 0], np.float32)
-
-
-def to_frame(luma: Float32Array, frame: int) -> Float32Array:
-    """Canonical crops at a network's resolution: (N, 224, 224[, 3]) -> (N, frame, frame[, 3])."""
-    size = (frame, frame)
-    return np.stack([cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in luma])
-
-
-def add_change(
-    luma: Float32Array, change: Float32Array, smoothing: float, gain: float
-) -> Float32Array:
-    """Crops with a low-resolution change added, so that their own fine detail stays.
-
-    Args:
-        luma: (N, 224, 224), or (N, 224, 224, 3) RGB, in [0, 1].
-        change: (N, frame, frame[, 3]) what a network changed.
-        smoothing: sigma of a Gaussian over the upsampled change in pixels of the crop; 0 for none.
-            It hides the 2x2 blocks of networks that upsample by nearest neighbour.
-        gain: factor of the change.
-
-    Returns:
-        The shape of ``luma``, in [0, 1].
-    """
-    full = (CROP_SIZE, CROP_SIZE)
-    up = np.stack([cv2.resize(x, full, interpolation=cv2.INTER_CUBIC) for x in change])
-    if smoothing > 0:
-        up = np.stack([cv2.GaussianBlur(x, (0, 0), smoothing) for x in up])
-    return np.asarray(np.clip(luma + gain * up, 0, 1), np.float32)
+        return np.asarray(self._model(feed)[:, 0], np.float32)
 
 
 class SANProtector:
@@ -93,7 +63,7 @@ class SANProtector:
 
     Args:
         weights: the ONNX file; its card lies beside it with the suffix ``.json``.
-        threads: threads inside one operator; 0 takes all cores.
+        choice: what the network runs on.
 
     Raises:
         ModelError: if the file or its card is missing, damaged, or of another kind.
@@ -102,9 +72,10 @@ class SANProtector:
     channels = 1
     own_target: Target | None = "opposite"
     needs_gender = True
+    replaces_face = False
 
-    def __init__(self, weights: Path, threads: int = 0) -> None:
-        self.network = SANNetwork(weights, threads)
+    def __init__(self, weights: Path, choice: Choice = Choice()) -> None:
+        self.network = SANNetwork(weights, choice)
         self.name = str(self.network.card["name"])
 
     @property

@@ -1,5 +1,8 @@
 """Networks that change faces: the same answers from every engine."""
 
+import hashlib
+import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -7,9 +10,9 @@ import pytest
 
 from faceveil import load_protector
 from faceveil.errors import ModelError
-from faceveil.inference.device import on_device, openvino_installed
-from faceveil.inference.network import network
-from faceveil.inference.session import WEIGHTS, read_card
+from faceveil.inference.card import WEIGHTS, card_beside
+from faceveil.inference.device import Choice, openvino_installed
+from faceveil.inference.model import Model
 
 pytestmark = pytest.mark.skipif(not openvino_installed(), reason="needs the extra 'fast'")
 NAMES = ("adaptive", "ensemble_1", "flowsan_1", "san")
@@ -26,9 +29,7 @@ def feed_of(name, count):
 
 
 def made(name, device, precision="float32", threads=1):
-    file = WEIGHTS / f"{name}.onnx"
-    with on_device(device, precision):
-        return network(file, read_card(file.with_suffix(".json"))["sha256"], threads)
+    return Model.load(WEIGHTS / f"{name}.onnx", None, Choice(device, precision, threads))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -67,19 +68,66 @@ def test_the_answer_is_the_callers_own():
 
 
 def test_one_network_for_all_that_ask():
-    assert made("san", "openvino") is made("san", "openvino")
-    assert made("san", "openvino") is not made("san", "openvino", threads=2)
+    first = made("san", "openvino")._network
+    assert made("san", "openvino")._network is first
+    assert made("san", "openvino", threads=2)._network is not first
 
 
-def test_a_damaged_model_is_one_clear_line(tmp_path):
+@pytest.mark.parametrize("device", ["cpu", "openvino"])
+def test_a_damaged_model_is_one_clear_line(tmp_path, device):
     file = tmp_path / "net.onnx"
     file.write_bytes(b"no model")
-    with on_device("openvino", None), pytest.raises(ModelError, match="not a usable") as error:
-        network(file)
-    assert str(file) in str(error.value)
-    assert "\n" not in str(error.value)
-    with on_device("openvino", None), pytest.raises(ModelError, match="sha256 is"):
-        network(file, "0" * 64)
+    digest = hashlib.sha256(b"no model").hexdigest()
+    card = file.with_suffix(".json")
+    for wrong, message in ((digest, "not a usable"), ("0" * 64, "sha256 is")):
+        card.write_text(json.dumps({"kind": "protector", "sha256": wrong}))
+        with pytest.raises(ModelError, match=message) as error:
+            Model.load(file, "protector", Choice(device))
+        assert str(file) in str(error.value)
+        assert "\n" not in str(error.value)
+    with pytest.raises(ModelError, match="kind is 'protector'; expected 'gender'"):
+        Model.load(file, "gender", Choice(device))
+    card.unlink()
+    with pytest.raises(ModelError, match=r"net\.json: no such file"):
+        Model.load(file, "gender", Choice(device))
+
+
+@pytest.mark.parametrize("device", ["cpu", "openvino"])
+@pytest.mark.parametrize("target", [0, 0.5, 1])
+def test_an_input_that_is_a_constant(device, target):
+    """Against the graph as it was exported, which takes a target for each face."""
+    choice, file = Choice(device, threads=1), WEIGHTS / "adaptive.onnx"
+    feed = feed_of("adaptive", 3)
+    whole = Model.load(file, "adaptive", choice)
+    expected = whole({**feed, "target": np.full(3, target, np.float32)})
+    fixed = Model.load(file, "adaptive", choice, fixed=("target", target))
+    np.testing.assert_allclose(fixed({"image": feed["image"]}), expected, atol=3e-5)
+
+
+def test_the_constant_is_worked_out_when_the_network_is_loaded(tmp_path):
+    """What depends on it alone is in the graph that runs no more."""
+    import onnx
+    import onnxruntime as ort
+
+    file = WEIGHTS / "adaptive.onnx"
+    constants = card_beside(file)["constants"]["target"]["1.0"]
+    counts = []
+    for model in (file.read_bytes(), file.read_bytes() + bytes.fromhex(constants)):
+        options = ort.SessionOptions()
+        options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        nodes = onnx.load(str(tmp_path / "optimised.onnx")).graph.node
+        counts.append(sum(node.op_type in ("Gemm", "Mul", "Add", "Split") for node in nodes))
+    assert counts[1] < counts[0] / 4
+
+
+def test_a_card_without_that_constant(tmp_path):
+    for suffix in (".onnx", ".json"):
+        shutil.copy(WEIGHTS / f"adaptive{suffix}", tmp_path)
+    for name, value in (("target", 0.3), ("image", 1.0)):
+        with pytest.raises(ModelError, match=f"has no constant {name} = {value}"):
+            Model.load(tmp_path / "adaptive.onnx", "adaptive", fixed=(name, value))
 
 
 def test_the_api_chooses():
