@@ -37,7 +37,7 @@ def test_says_which_judge_is_missing(tmp_path: Path) -> None:
 
 def test_auxiliary_network_is_no_judge(shared: Path) -> None:
     judges = shared_judges(shared / "models", threads=1)
-    assert len(judges.gender) == 6
+    assert len(judges.gender) == 7
     assert len(judges.matchers) == 3
     with pytest.raises(ModelError, match="insightface_mobilefacenet_y1"):
         shared_judges(shared / "models", names=["insightface_mobilefacenet_y1"])
@@ -62,6 +62,7 @@ def faces(shared: Path) -> tuple[Pack, np.ndarray]:
         ("ssrnet_gender_wiki", 0.93),
         ("ssrnet_gender_imdb", 0.90),
         ("oarriaga_gender_mini_xception", 0.84),
+        ("faceres", 0.99),  # stated: 1.000
     ],
 )
 def test_gender_judges_see(
