@@ -14,7 +14,7 @@ from faceveil.inference.device import Choice, Device, Precision
 from faceveil.protect.estimator import GenderEstimator
 from faceveil.protect.protector import Protector
 from faceveil.systems.specs import MethodOptions, build_crop_protector, list_protectors
-from faceveil.types import Uint8Array
+from faceveil.types import Target, Uint8Array
 
 if TYPE_CHECKING:
     from faceveil.evaluation.check import PhotoCheck
@@ -78,25 +78,36 @@ def check(
     protected: Uint8Array | str | Path,
     *,
     detector: Detector | None = None,
+    target: Target | None = None,
     key: bytes | None = None,
+    person: str = "",
+    faces: str = "all",
 ) -> PhotoCheck:
     """Did it work? Compare a photo and its protected copy with the judges of the package.
+
+    Three gender readers, and the worst of them decides; others may differ.
 
     Args:
         original: (H, W, 3) RGB uint8 array, or the path of a file.
         protected: the same photo after protection, of the same size.
         detector: finds faces in the original; CenterFace where None.
-        key: what drew random targets; this machine's own where None, if it has one. A changed face
-            that reads as drawn has passed.
+        target: what faces were to read as; None for ``random``, as the default does. A changed face
+            that reads as drawn has passed; say what else it was, or a face that is still read may
+            seem to have been drawn so.
+        key: what drew random targets; this machine's own where None, if it has one.
+        person: whose photo it is, where a person's photos share a target.
+        faces: which to check: ``all``, ``largest``, or numbers such as ``0,2`` from left to right.
 
     Raises:
         PhotoError: if a photo cannot be read.
-        OptionError: if the sizes differ.
+        OptionError: if the sizes differ, or a face is not there.
     """
-    from faceveil.evaluation.check import check_photos  # who only protects does not pay for it
+    # Who only protects does not pay for it.
+    from faceveil.evaluation.check import check_photos, known_draw
 
     before, after = (
         p if not isinstance(p, str | Path) else as_rgb(load_photo(Path(p)))
         for p in (original, protected)
     )
-    return check_photos(before, after, detector or CenterFace(), key=key)
+    draw = known_draw(target, key, person)
+    return check_photos(before, after, detector or CenterFace(), draw=draw, which=faces)

@@ -54,6 +54,9 @@ def test_published_matcher_card() -> None:
         ({"input": {"size": 8, "layout": "HWC"}}, "input.layout"),
         ({"input": {"size": 0}}, "size"),
         ({"input": {"size": 8, "colour": "red"}}, "colour"),
+        ({"input": {"size": 8, "shift": [1, 2]}}, "input.shift has 2 numbers"),
+        ({"input": {"size": 8, "channels": "gray", "shift": [1, 2, 3]}}, "for gray"),
+        ({"input": {"size": 8, "shift": ["a", 2, 3]}}, "tiny"),
         ({"crop": {"frame": "oval"}}, "crop.frame is 'oval'"),
         ({"crop": {"frame": "dlib", "padding": -1}}, "padding"),
         ({"output": {"read": "tea leaves"}}, "output.read"),
@@ -76,7 +79,7 @@ def test_names_the_missing_field(field: str) -> None:
 def test_cards_of_public_models_are_valid_and_hashed() -> None:
     cards = [load_card(path) for path in CARDS.glob("*.json")]
     roles = {c.info.name: c.role for c in cards}
-    assert sum(role == "gender" for role in roles.values()) == 6
+    assert sum(role == "gender" for role in roles.values()) == 7
     assert sum(role == "matcher" for role in roles.values()) == 3
     assert roles["insightface_mobilefacenet_y1"] == "auxiliary"
     assert all(c.sha256 and len(c.sha256) == 64 for c in cards)

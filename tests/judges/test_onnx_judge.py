@@ -48,6 +48,16 @@ def test_scale_and_shift(tmp_path: Path) -> None:
     np.testing.assert_allclose(x[0, :, 0, 0], np.array([10, 20, 200]) / 127.5 - 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_a_shift_for_each_channel_in_the_order_of_the_network(tmp_path: Path, layout: str) -> None:
+    """Caffe's mean, as torch and Keras state it: blue, green, red."""
+    shape = ["N", 3, 8, 8] if layout == "NCHW" else ["N", 8, 8, 3]
+    mean = [-103.939, -116.779, -123.68]
+    x = prepared(tmp_path, shape, channels="bgr", shift=mean, layout=layout)
+    pixel = x[0, :, 3, 3] if layout == "NCHW" else x[0, 3, 3]
+    np.testing.assert_allclose(pixel, [200 - 103.939, 20 - 116.779, 10 - 123.68], atol=1e-4)
+
+
 def test_stretch_is_per_image(tmp_path: Path) -> None:
     x = prepared(tmp_path, ["N", 3, 8, 8], stretch=True)
     np.testing.assert_allclose(x[0, :, 0, 0], [0, 10 / 190 * 255, 255], atol=1e-3)

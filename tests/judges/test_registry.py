@@ -12,17 +12,18 @@ import pytest
 from faceveil.data.packs import Pack, load_packs
 from faceveil.errors import ModelError
 from faceveil.evaluation.metrics import gender, verification
-from faceveil.judges.registry import bundled, shared_judges
+from faceveil.judges.registry import BUNDLED, bundled, shared_judges
 from tests.judges.tiny import card, constant
 
 
 def test_bundled_reads_the_weights_folder(tmp_path: Path) -> None:
-    for name, task in (("judge_gender", "gender"), ("judge_matcher", "embedding")):
+    for name in BUNDLED:
+        task = "embedding" if name == "judge_matcher" else "gender"
         digest = constant(tmp_path / f"{name}.onnx", [0.25])
         text = json.dumps(card(name=name, task=task, model=f"{name}.onnx", sha256=digest))
         (tmp_path / f"{name}.json").write_text(text)
     judges = bundled(threads=1, weights=tmp_path)
-    assert [j.info.name for j in judges.gender] == ["judge_gender"]
+    assert [j.info.name for j in judges.gender] == list(BUNDLED[:3])
     assert [m.info.name for m in judges.matchers] == ["judge_matcher"]
 
 
@@ -37,7 +38,7 @@ def test_says_which_judge_is_missing(tmp_path: Path) -> None:
 
 def test_auxiliary_network_is_no_judge(shared: Path) -> None:
     judges = shared_judges(shared / "models", threads=1)
-    assert len(judges.gender) == 6
+    assert len(judges.gender) == 7
     assert len(judges.matchers) == 3
     with pytest.raises(ModelError, match="insightface_mobilefacenet_y1"):
         shared_judges(shared / "models", names=["insightface_mobilefacenet_y1"])
@@ -62,6 +63,7 @@ def faces(shared: Path) -> tuple[Pack, np.ndarray]:
         ("ssrnet_gender_wiki", 0.93),
         ("ssrnet_gender_imdb", 0.90),
         ("oarriaga_gender_mini_xception", 0.84),
+        ("faceres", 0.99),  # stated: 1.000
     ],
 )
 def test_gender_judges_see(

@@ -11,16 +11,17 @@ import numpy as np
 from faceveil.errors import OptionError
 from faceveil.evaluation.face_check import FaceCheck, check_faces, finite_or_none
 from faceveil.evaluation.metrics.quality import psnr, ssim_map
+from faceveil.evaluation.verdict import asked
 from faceveil.imaging.crop import extract_crop, grey_levels, region
-from faceveil.imaging.detect import Detector
+from faceveil.imaging.detect import Detector, choose_faces
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, invert
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.registry import bundled
 from faceveil.protect.keys import known_key
 from faceveil.protect.targets import Draw
-from faceveil.types import Face, Uint8Array
+from faceveil.types import Face, Target, Uint8Array
 
-__all__ = ["FaceCheck", "PhotoCheck", "check_faces", "check_photos"]
+__all__ = ["FaceCheck", "PhotoCheck", "check_faces", "check_photos", "known_draw"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,8 +29,9 @@ class PhotoCheck:
     """A photo before and after.
 
     Attributes:
-        faces: where the faces of the original are, by falling score of the detector.
+        faces: where the checked faces of the original are, in the detector's order.
         checks: one check per face, in the same order.
+        asked: who was asked, such as ``three readers; others may differ``.
         psnr: in dB, over the luma where faces' canonical frames lie; None where nothing changed
             there, or there is no face.
         ssim: likewise, at most 1; None where there is no face.
@@ -37,6 +39,7 @@ class PhotoCheck:
 
     faces: tuple[Face, ...]
     checks: tuple[FaceCheck, ...]
+    asked: str
     psnr: float | None
     ssim: float | None
 
@@ -51,7 +54,13 @@ class PhotoCheck:
             {"box": [float(v) for v in face.box], "score": float(face.score), **check.to_dict()}
             for face, check in zip(self.faces, self.checks, strict=True)
         ]
-        return {"passed": self.passed, "psnr": self.psnr, "ssim": self.ssim, "faces": faces}
+        return {
+            "passed": self.passed,
+            "asked": self.asked,
+            "psnr": self.psnr,
+            "ssim": self.ssim,
+            "faces": faces,
+        }
 
 
 def check_photos(
@@ -61,7 +70,8 @@ def check_photos(
     judges: Sequence[GenderJudge] | None = None,
     matcher: Matcher | None = None,
     threshold: float | None = None,
-    key: bytes | None = None,
+    draw: Draw | None = None,
+    which: str = "all",
 ) -> PhotoCheck:
     """Check a photo: faces are found in the original, the same frames are cut out of both.
 
@@ -72,11 +82,12 @@ def check_photos(
         judges: gender judges; the package's own where None.
         matcher: the face matcher; the package's own where None.
         threshold: cosine similarity at FMR 0.1 %; the matcher's card's where None.
-        key: what draws random targets, each photo on its own; this machine's where None, if it has
-            one.
+        draw: what drew random targets; None where they were not random, or nobody knows.
+        which: the faces to check: ``all``, ``largest``, or numbers from left to right.
 
     Raises:
-        OptionError: if the photos differ in size or are no RGB photos, or no threshold is known.
+        OptionError: if the photos differ in size or are no RGB photos, a face is not there, or no
+            threshold is known.
         ModelError: if the package's own judges are missing or damaged.
     """
     _check_photo_pair(original, protected)
@@ -84,16 +95,38 @@ def check_photos(
         own = bundled()
         judges = own.gender if judges is None else judges
         matcher = own.matchers[0] if matcher is None else matcher
-    faces = detector.detect(original)
+    faces = choose_faces(detector.detect(original), which)
     if not faces:
-        return PhotoCheck((), (), None, None)
+        return PhotoCheck((), (), asked(len(judges)), None, None)
     frames = [canonical_from_landmarks(face.landmarks) for face in faces]
     crops = [np.stack([extract_crop(p, m) for m in frames]) for p in (original, protected)]
-    secret = known_key() if key is None else key
-    drawn = [Draw(key=secret).male(crop) for crop in crops[0]] if secret else None
+    drawn = None if draw is None else [draw.male(crop) for crop in crops[0]]
     checks = check_faces(crops[0], crops[1], judges, matcher, threshold, drawn)
     boxes = [region(invert(m), CROP_SIZE, original.shape[:2]) for m in frames]
-    return PhotoCheck(faces, checks, *_face_region_quality(original, protected, boxes))
+    quality = _face_region_quality(original, protected, boxes)
+    return PhotoCheck(faces, checks, asked(len(judges)), *quality)
+
+
+def known_draw(
+    target: Target | None, key: bytes | None = None, person: str = "", seed: int | None = None
+) -> Draw | None:
+    """What drew the targets of protected faces, as far as it is known here.
+
+    Args:
+        target: what faces were to read as; None for ``random``, as the default does.
+        key: the secret; None for the seed, or else for this machine's own, if it has one.
+        person: whose photo it is, where a person's photos share a target.
+        seed: in place of a key.
+
+    Returns:
+        None where targets were not random, or there is nothing that could have drawn them.
+    """
+    if target not in (None, "random"):
+        return None
+    if key is None and seed is not None:
+        return Draw(seed, person=person)
+    secret = known_key() if key is None else key
+    return Draw(key=secret, person=person) if secret else None
 
 
 def _face_region_quality(

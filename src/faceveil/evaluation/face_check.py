@@ -11,11 +11,24 @@ import numpy as np
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics.quality import psnr, ssim
 from faceveil.evaluation.protocol import as_rgb_crops, read
-from faceveil.evaluation.verdict import GenderReading, is_hidden, verdict
+from faceveil.evaluation.verdict import (
+    UNDECIDED,
+    WORKED,
+    GenderReading,
+    Outcome,
+    label,
+    outcome,
+    verdict,
+    worst,
+)
 from faceveil.imaging.crop import grey_levels
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.onnx_judge import OnnxMatcher
 from faceveil.types import Uint8Array
+
+UNCHANGED = 0.25
+"""Mean change of luma, in levels of 256, below which a face counts as unchanged. Writing a JPEG
+anew with its own tables alone changes a face by up to 0.1, the default at strength 0.2 by 0.7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +36,21 @@ class FaceCheck:
     """One face before and after.
 
     Attributes:
-        p_male_before: P(male) in [0, 1] of the original, mean over the gender judges.
-        p_male_after: likewise of the protected face.
+        outcome: what became of the gender, by the worst judge; see
+            :func:`faceveil.evaluation.verdict.outcome`.
+        p_male_before: P(male) in [0, 1] of the original, by the worst gender judge: the one that
+            still reads most of what the face showed.
+        p_male_after: likewise of the protected face, by the same judge.
         similarity: cosine similarity of the original and the protected face.
         threshold: similarity from which the matcher accepts a pair, at FMR 0.1 %.
         match: whether it still accepts the pair.
         psnr: in dB, over the luma of the canonical crop; None where nothing changed (infinite).
         ssim: over the luma of the canonical crop, at most 1.
         verdict: what this means, in plain English.
-        hidden: whether every gender judge is hidden from; see
-            :func:`faceveil.evaluation.verdict.is_hidden`.
         readings: what each gender judge says.
-        as_drawn: whether the face was changed, and every judge now reads what this machine's key
-            drew for it; whether that is the truth is not said.
     """
 
+    outcome: Outcome
     p_male_before: float
     p_male_after: float
     similarity: float
@@ -46,18 +59,26 @@ class FaceCheck:
     psnr: float | None
     ssim: float
     verdict: str
-    hidden: bool
     readings: tuple[GenderReading, ...]
-    as_drawn: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether the gender is hidden, or reads as drawn, and the matcher accepts the pair."""
-        return (self.hidden or self.as_drawn) and self.match
+        """Whether it worked: no judge reads the gender, and the matcher accepts the pair."""
+        return self.outcome in WORKED and self.match
+
+    @property
+    def label(self) -> str:
+        """The verdict in a word or two."""
+        return label(self.outcome, self.match)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "passed": self.passed}
+        return {
+            "passed": self.passed,
+            "label": self.label,
+            **asdict(self),
+            "undecided": list(UNDECIDED),
+        }
 
 
 def check_faces(
@@ -67,6 +88,7 @@ def check_faces(
     matcher: Matcher,
     threshold: float | None = None,
     drawn: Sequence[float] | None = None,
+    changed: Sequence[bool] | None = None,
 ) -> tuple[FaceCheck, ...]:
     """Check canonical crops.
 
@@ -76,7 +98,9 @@ def check_faces(
         judges: gender judges, at least one.
         matcher: the face matcher.
         threshold: cosine similarity at FMR 0.1 %; the matcher's card's where None.
-        drawn: (N,) what the key drew for each face, 1 male, 0 female; None where there is no key.
+        drawn: (N,) what the key drew for each face, 1 male, 0 female; None where targets were not
+            random, or nobody knows the key.
+        changed: (N,) whether each face was protected at all; None to tell by the pixels.
 
     Raises:
         OptionError: if shapes differ, there is no judge, or no threshold is known.
@@ -103,28 +127,31 @@ def check_faces(
         )
         levels = [grey_levels(before[i]), grey_levels(after[i])]
         similarity = float(np.clip(similar[i], -1, 1))
-        changed = bool((before[i] != after[i]).any())
-        as_drawn = (
-            drawn is not None
-            and changed
-            and all((r.after >= 0.5) == (drawn[i] > 0.5) for r in readings)
+        found = outcome(
+            readings,
+            changed=_changed(*levels) if changed is None else changed[i],
+            drawn=None if drawn is None else drawn[i],
         )
+        last = worst(readings)
         checks.append(
             FaceCheck(
-                p_male_before=float(np.mean([r.before for r in readings])),
-                p_male_after=float(np.mean([r.after for r in readings])),
+                outcome=found,
+                p_male_before=last.before,
+                p_male_after=last.after,
                 similarity=similarity,
                 threshold=limit,
                 match=similarity >= limit,
                 psnr=finite_or_none(psnr(*levels)),
                 ssim=ssim(*levels),
-                verdict=verdict(readings, similarity, limit, as_drawn=as_drawn),
-                hidden=all(is_hidden(r.before, r.after) for r in readings),
+                verdict=verdict(readings, found, similarity, limit),
                 readings=readings,
-                as_drawn=as_drawn,
             )
         )
     return tuple(checks)
+
+
+def _changed(before: Uint8Array, after: Uint8Array) -> bool:
+    return bool(np.abs(before.astype(np.int16) - after).mean() >= UNCHANGED)
 
 
 def finite_or_none(value: float) -> float | None:

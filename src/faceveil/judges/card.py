@@ -6,7 +6,7 @@ Native form (defaults in brackets)::
      "model": "file.onnx", "sha256": "..." [none],
      "source": ..., "licence": ..., "training_data": ...,
      "input": {"size": 112, "layout": "NCHW" | "NHWC", "channels": "rgb" | "bgr" | "gray",
-               "scale": 1.0, "shift": 0.0, "stretch": false},
+               "scale": 1.0, "shift": 0.0 | [0.0, 0.0, 0.0], "stretch": false},
      "crop": {"frame": "canonical" | "arcface" | "dlib", "zoom": 1.0, "padding": 0.0},
      "photo": {"margin": 0.2} [none],
      "output": {"tensor": "" (the first), "read": "column" | "softmax" | "ratio",
@@ -15,7 +15,8 @@ Native form (defaults in brackets)::
      "threshold": {"fmr": 0.001, "cosine": 0.4}, "threshold_at_1e-2": 0.3}
 
 The input is ``pixel * scale + shift`` with pixels in 0 to 255, after a per-image stretch of the
-whole crop to 0 to 255 where ``stretch`` is true. Gender is read as ``column`` (output ``male``,
+whole crop to 0 to 255 where ``stretch`` is true; a ``shift`` of three numbers is one a channel, in
+the order of ``channels``. Gender is read as ``column`` (output ``male``,
 clipped to [0, 1]), ``softmax`` over the two logits, or ``ratio`` male / (male + female). Where
 whole photos are at hand, ``photo`` asks for an upright square about the detected box in place of
 ``crop``, with a margin on each side in units of the box's longer side
@@ -26,7 +27,7 @@ weights are understood too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from faceveil.errors import ModelError
@@ -38,13 +39,17 @@ Role = Literal["gender", "matcher", "auxiliary"]
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """What the network takes: side in pixels, axis order, channels, pixel * scale + shift."""
+    """What the network takes: side in pixels, axis order, channels, pixel * scale + shift.
+
+    Attributes:
+        shift: one number, or one for each of three channels in the network's own order.
+    """
 
     size: int
     layout: str = "NCHW"
     channels: str = "rgb"
     scale: float = 1.0
-    shift: float = 0.0
+    shift: float | tuple[float, ...] = 0.0
     stretch: bool = False
 
 
@@ -120,7 +125,7 @@ class JudgeCard:
                 role=full.get("role", "gender" if full["task"] == "gender" else "matcher"),
                 model=str(full.get("model", f"{name}.onnx")),
                 sha256=full.get("sha256"),
-                input=InputSpec(**full["input"]),
+                input=_input(full["input"]),
                 crop=CropSpec(**full["crop"]),
                 output=OutputSpec(**full.get("output", {})),
                 metric=str(full.get("metric", "cosine")),
@@ -133,6 +138,19 @@ class JudgeCard:
             raise ModelError(f"card {name}: {error}; correct the card") from error
         _check(card)
         return card
+
+
+def _input(given: Mapping[str, Any]) -> InputSpec:
+    spec = InputSpec(**given)
+    if not isinstance(spec.shift, list):
+        return spec
+    shift = tuple(float(v) for v in spec.shift)
+    if len(shift) != 3 or spec.channels == "gray":
+        raise ValueError(
+            f"input.shift has {len(shift)} numbers for {spec.channels}; expected one, or three "
+            "for rgb or bgr"
+        )
+    return replace(spec, shift=shift)
 
 
 def _check(card: JudgeCard) -> None:

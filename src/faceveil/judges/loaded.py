@@ -17,9 +17,8 @@ from faceveil.inference.card import verified_bytes
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.onnx_judge import OnnxGenderJudge, OnnxMatcher
 from faceveil.judges.python_object import first_line, python_judge
-from faceveil.judges.registry import CARDS, bundled, load_card, shared_judges
+from faceveil.judges.registry import BUNDLED, CARDS, bundled, load_card, shared_judges
 
-BUNDLED = ("judge_gender", "judge_matcher")
 FORMS = (
     "dlib, deepface, deepface:MODEL, insightface:PACK, insightface:PACK:gender, "
     "facenet:WEIGHTS, transformers:FOLDER, module:function"
@@ -30,7 +29,7 @@ def load_judge(spec: str, models: Path | None = None, threads: int = 0) -> Gende
     """One judge.
 
     Args:
-        spec: ``judge_gender`` or ``judge_matcher`` (the package's own); the name of a public model
+        spec: one of :data:`BUNDLED` (the package's own); the name of a public model
             whose ONNX file lies in ``models``, or the stem of any ONNX file there with its card
             beside it; ``dlib`` or ``dlib:FILE``; ``deepface`` or ``deepface:MODEL``;
             ``insightface:PACK`` or ``insightface:FILE.onnx``, with ``:gender`` after it for the
@@ -51,7 +50,7 @@ def load_judge(spec: str, models: Path | None = None, threads: int = 0) -> Gende
         return python_judge(user_function(spec), spec)
     if spec in BUNDLED:
         own = bundled(threads)
-        return own.gender[0] if spec == "judge_gender" else own.matchers[0]
+        return next(j for j in (*own.gender, *own.matchers) if j.info.name == spec)
     public = {load_card(p).info.name for p in CARDS.glob("*.json")}
     if models is not None and (models / f"{spec}.onnx").is_file():
         if spec in public:

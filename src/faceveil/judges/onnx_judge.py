@@ -68,7 +68,7 @@ class OnnxJudge:
             low = x.min(axis=(1, 2, 3), keepdims=True)
             span = x.max(axis=(1, 2, 3), keepdims=True) - low
             x = (x - low) * (255 / np.maximum(span, 1e-6))
-        x = x * np.float32(spec.scale) + np.float32(spec.shift)
+        x = x * np.float32(spec.scale) + np.asarray(spec.shift, np.float32)
         if spec.layout == "NCHW":
             x = x.transpose(0, 3, 1, 2)
         return np.ascontiguousarray(x, np.float32)

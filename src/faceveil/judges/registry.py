@@ -15,6 +15,9 @@ from faceveil.judges.onnx_judge import OnnxGenderJudge, OnnxMatcher
 CARDS = Path(str(resources.files("faceveil"))) / "judges" / "cards"
 """Cards of public models that FaceVeil does not ship."""
 
+BUNDLED = ("judge_gender", "judge_gender_wide", "judge_gender_light", "judge_matcher")
+"""Judges that come with the package; no training and no protector uses any of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeSet:
@@ -39,7 +42,7 @@ def load_card(path: Path) -> JudgeCard:
 
 
 def bundled(threads: int = 0, weights: Path | None = None) -> JudgeSet:
-    """The gender judge and the matcher that come with the package.
+    """The gender judges and the matcher that come with the package.
 
     Args:
         threads: threads inside one operator; 0 takes all cores.
@@ -49,8 +52,7 @@ def bundled(threads: int = 0, weights: Path | None = None) -> JudgeSet:
         ModelError: if a file is missing, damaged, or not what its card says.
     """
     folder = weights or WEIGHTS
-    names = ("judge_gender", "judge_matcher")
-    return _load([load_card(folder / f"{name}.json") for name in names], folder, threads)
+    return _load([load_card(folder / f"{name}.json") for name in BUNDLED], folder, threads)
 
 
 def shared_judges(

@@ -10,7 +10,7 @@ from typing import Any
 
 from faceveil.api import load_protector
 from faceveil.errors import NoFaceError
-from faceveil.evaluation.check import PhotoCheck, check_photos
+from faceveil.evaluation.check import PhotoCheck, check_photos, known_draw
 from faceveil.files.memory import room_for
 from faceveil.imaging.decode import decode_photo
 from faceveil.imaging.detect import CenterFace, Detector
@@ -18,7 +18,8 @@ from faceveil.imaging.photo import Photo, as_rgb
 from faceveil.inference.device import Choice
 from faceveil.judges.registry import JudgeSet, bundled
 from faceveil.protect.protector import Protector
-from faceveil.types import Face, ProtectedFace, Uint8Array
+from faceveil.protect.targets import Draw
+from faceveil.types import Face, ProtectedFace, Target, Uint8Array
 from faceveil.web.options import ProtectFields
 
 MAX_PROTECTORS = 16
@@ -128,15 +129,18 @@ class Engine:
             FaceVeilError: if it cannot be done.
         """
         photo = decode_photo(data, max_pixels=self.max_pixels)
-        done, faces = self.protector(fields).protect_loaded(photo, fields.photo_options())
+        protector, options = self.protector(fields), fields.photo_options()
+        done, faces = protector.protect_loaded(photo, options)
         if not faces:
             raise NoFaceError("no face found; expected at least one")
         if not fields.check:
             return Done(done, faces, None)
         known = _Known(tuple(face.face for face in faces))
-        return Done(done, faces, self._compare(as_rgb(photo), as_rgb(done), known))
+        random = options.wish(protector.crop_protector) == "random"
+        draw = options.draw if random else None
+        return Done(done, faces, self._compare(as_rgb(photo), as_rgb(done), known, draw))
 
-    def check(self, original: bytes, protected: bytes) -> PhotoCheck:
+    def check(self, original: bytes, protected: bytes, target: Target | None = None) -> PhotoCheck:
         """Compare a photo with its protected copy.
 
         Raises:
@@ -147,8 +151,10 @@ class Engine:
                 as_rgb(decode_photo(data, max_pixels=self.max_pixels))
                 for data in (original, protected)
             )
-            return self._compare(before, after, self.detector)
+            return self._compare(before, after, self.detector, known_draw(target))
 
-    def _compare(self, before: Uint8Array, after: Uint8Array, detector: Detector) -> PhotoCheck:
-        judges = self.judges
-        return check_photos(before, after, detector, judges.gender, judges.matchers[0])
+    def _compare(
+        self, before: Uint8Array, after: Uint8Array, detector: Detector, draw: Draw | None
+    ) -> PhotoCheck:
+        own = self.judges
+        return check_photos(before, after, detector, own.gender, own.matchers[0], draw=draw)

@@ -70,6 +70,16 @@ class ProtectFields(BaseModel):
         return PhotoOptions(self.faces, gender, self.target, self.strength, self.seed, self.aligned)
 
 
+class CheckFields(BaseModel):
+    """What is known of a protected photo."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=1000)
+
+    target: Target | None = Field(
+        default=None, description="what faces were to read as; left out, random by the key"
+    )
+
+
 class NoFields(BaseModel):
     """For calls that take files alone."""
 

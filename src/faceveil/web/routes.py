@@ -22,7 +22,13 @@ from faceveil.web.errors import ApiError, as_api_error, responses
 from faceveil.web.form import Upload, read_form
 from faceveil.web.methods import describe
 from faceveil.web.names import MEDIA_TYPES, SUFFIXES, safe_name
-from faceveil.web.options import NoFields, ProtectFields, form_schema, read_fields
+from faceveil.web.options import (
+    CheckFields,
+    NoFields,
+    ProtectFields,
+    form_schema,
+    read_fields,
+)
 from faceveil.web.pool import WorkPool
 from faceveil.web.settings import Settings
 
@@ -95,16 +101,16 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         summary="Did it work?",
         description="Compares a photo with its protected copy of the same size.",
         openapi_extra=form_schema(
-            NoFields, {"original": "the photo", "protected": "its protected copy"}
+            CheckFields, {"original": "the photo", "protected": "its protected copy"}
         ),
         responses=responses(*POSTED),
     )
     async def check(request: Request) -> dict[str, Any]:
         async with pool.place():
             fields, files = await read_form(request, settings, {"original": 1, "protected": 1})
-            read_fields(NoFields, fields)
+            known = read_fields(CheckFields, fields)
             before, after = files["original"][0].data, files["protected"][0].data
-            result: PhotoCheck = await pool.run(lambda: engine.check(before, after))
+            result: PhotoCheck = await pool.run(lambda: engine.check(before, after, known.target))
         return result.to_dict()
 
     return router

@@ -239,7 +239,8 @@ function drawCards(photo) {
   } else if (!check || photo.checked !== wanted(photo)) {
     if (!sliding) $("cards").replaceChildren(element("p", "", "Checking …"));
   } else {
-    $("cards").replaceChildren(...check.faces.map((face) => card(face, numberOf(photo, face))));
+    const cards = check.faces.map((face) => card(face, numberOf(photo, face)));
+    $("cards").replaceChildren(...cards, element("p", "small", `Asked: ${check.asked}.`));
   }
 }
 
@@ -248,12 +249,12 @@ const numberOf = (photo, { box }) => photo.faces.findIndex((face) => Math.abs(fa
 
 function card(face, number) {
   const item = element("div", "face");
-  const words = face.passed ? "worked" : face.match ? "the gender can still be read" : "no longer recognised as the same person";
-  item.append(element("h3", face.passed ? "good" : "bad", `Face ${number + 1}: ${words}`), element("p", "small", face.verdict));
+  item.append(element("h3", face.passed ? "good" : "bad", `Face ${number + 1}: ${face.label}`), element("p", "small", face.verdict));
   const bars = element("div", "bars");
   bars.append(element("b", "", "How male it reads (green: cannot tell)"));
-  addBar(bars, "before", face.p_male_before, "zone", 0.35, 0.3);
-  addBar(bars, "after", face.p_male_after, "zone", 0.35, 0.3);
+  const [low, high] = face.undecided;
+  addBar(bars, "before", face.p_male_before, "zone", low, high - low);
+  addBar(bars, "after", face.p_male_after, "zone", low, high - low);
   bars.append(element("b", "", "How alike the matcher finds both (line: enough)"));
   addBar(bars, "after", face.similarity, "need", face.threshold);
   bars.lastChild.textContent = face.similarity.toFixed(2); // a cosine is no percentage
