@@ -7,15 +7,17 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
 from faceveil.errors import PhotoError
+from faceveil.imaging.deep import deep_pixels, is_deep, is_negative, rendition
 from faceveil.imaging.jpeg import decode_plain_jpeg
 from faceveil.imaging.metadata import allowed_exif, allowed_xmp
-from faceveil.imaging.photo import Mode, Photo, swap_red_blue
+from faceveil.imaging.photo import Mode, Photo
+from faceveil.imaging.png import colour_chunks
+from faceveil.imaging.tiff import main_pages
 
 MAX_PIXELS = 100_000_000
 """Default limit of width x height, checked on the header before anything is decoded."""
@@ -24,11 +26,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _ORIENTATION = 0x0112
 _MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK"}
 _SHORT = ("truncated", "end of file", "unexpected end", "not enough", "buffer of at least", "eof")
-_UNREAD = (
-    "this kind of 16-bit photo is not supported (separate planes, CMYK, or a rare compression); "
-    "expected interleaved grey, RGB or RGBA; save it as a 16-bit PNG"
-)
-_SMALL = 64  # pixels of a side, to compare at
 _KNOWN = "expected a JPEG, PNG, WebP, BMP or TIFF photo"
 
 
@@ -74,17 +71,21 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
     quick = decode_plain_jpeg(data) if kind == "JPEG" and image.mode == "RGB" else None
     if quick is None:
         _load(image)  # first, since reading metadata may load a damaged image too
+    dropped = _other_pictures(image)
     settings = _settings(image, data, kind)
     orientation, metadata, gone = _metadata(image)
+    pixels: NDArray[Any]
+    mode: Mode = "RGB"
     if quick is not None:
-        return Photo(upright(quick, orientation), "RGB", kind, settings, metadata, gone)
-    if _is_deep(image, data, kind):
-        rendition, negative = _rendition(image), _is_negative(image)
+        pixels = quick
+    elif is_deep(image, data):
+        seen, negative = rendition(image), is_negative(image)
         image.close()
-        pixels, mode = _deep_pixels(data, rendition, negative)
+        pixels, mode = deep_pixels(data, seen, negative)
     else:
         pixels, mode = _pixels(image)
-    return Photo(upright(pixels, orientation), mode, kind, settings, metadata, gone)
+    pixels = upright(pixels, orientation)
+    return Photo(pixels, mode, kind, settings, metadata, gone, dropped=dropped)
 
 
 def header_pixels(data: bytes, most: int) -> int:
@@ -141,10 +142,31 @@ def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
 
 
 def _frames(image: ImageFile.ImageFile) -> int:
+    """How many pictures there are: smaller copies behind the first do not count."""
     try:
-        return int(getattr(image, "n_frames", 1))
+        frames = int(getattr(image, "n_frames", 1))
+        if image.format != "TIFF" or frames == 1:
+            return frames
+        main = main_pages(image)
     except Exception as error:  # counting the pages of a TIFF reads the head of each
         raise _damaged(error) from error
+    return 1 if main == (0,) else frames
+
+
+def _other_pictures(image: ImageFile.ImageFile) -> tuple[str, ...]:
+    """What pictures there are beside the main one: they show the face, so they never stay."""
+    xmp = image.info.get("xmp", b"")
+    xmp = xmp if isinstance(xmp, bytes) else str(xmp).encode("utf-8", "replace")
+    found = []
+    if b"hdr-gain-map" in xmp or b"HDRGainMap" in xmp:
+        found.append("gain map")
+    elif image.format == "MPO":
+        found.append("second picture")
+    if b"MotionPhoto" in xmp or b"MicroVideo" in xmp:
+        found.append("clip of a motion photo")
+    if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+        found.append("preview page")
+    return tuple(found)
 
 
 def _load(image: ImageFile.ImageFile) -> None:
@@ -167,77 +189,19 @@ def _pixels(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], Mode]:
     return np.asarray(picture if picture.mode == mode else picture.convert(mode)), mode
 
 
-def _deep_pixels(
-    data: bytes, rendition: Image.Image | None, negative: bool
-) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], Mode]:
-    """16-bit pixels through OpenCV: Pillow keeps 8 bits of 16-bit RGB.
-
-    OpenCV reads some kinds wrongly and says nothing, so it is believed only where it agrees with
-    Pillow's picture of fewer bits.
-    """
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        pixels = None
-    if pixels is None or pixels.dtype != np.uint16:
-        raise PhotoError(_UNREAD)
-    deep = np.asarray(pixels, np.uint16)
-    if negative and deep.ndim == 2:
-        deep = ~deep  # 0 is white there
-    if deep.ndim == 2:
-        mode: Mode = "L"
-    else:
-        deep, mode = swap_red_blue(deep), "RGB" if deep.shape[2] == 3 else "RGBA"
-    if rendition is None or not _agree(deep, rendition):
-        raise PhotoError(_UNREAD)
-    return deep, mode
-
-
-def _rendition(image: ImageFile.ImageFile) -> Image.Image | None:
-    """Pillow's picture of 8 bits, small; None where its mode has no such thing."""
-    small = (min(_SMALL, image.width), min(_SMALL, image.height))
-    if image.mode in ("I;16", "I;16L", "I;16B", "I"):
-        grey = (np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        grey = 255 - grey if _is_negative(image) else grey
-        return Image.fromarray(grey).resize(small, Image.Resampling.BOX)
-    if image.mode not in ("L", "RGB", "RGBA", "RGBX", "LA"):
-        return None
-    opaque = image.convert("L" if image.mode in ("L", "LA") else "RGB")
-    return opaque.resize(small, Image.Resampling.BOX)
-
-
-def _is_negative(image: ImageFile.ImageFile) -> bool:
-    """Whether the file is a grey TIFF in which 0 is white."""
-    return bool(image.format == "TIFF" and getattr(image, "tag_v2", {}).get(262) == 0)
-
-
-def _agree(deep: NDArray[np.uint16], rendition: Image.Image) -> bool:
-    top = (deep[..., :3] if deep.ndim == 3 else deep) >> 8
-    own = Image.fromarray(top.astype(np.uint8)).resize(rendition.size, Image.Resampling.BOX)
-    if own.mode != rendition.mode:
-        own, rendition = own.convert("RGB"), rendition.convert("RGB")
-    difference = np.asarray(own, np.int16) - np.asarray(rendition, np.int16)
-    return float(np.abs(difference).mean()) <= 2
-
-
-def _is_deep(image: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
-    if kind == "PNG":
-        return len(data) > 24 and data[24] == 16
-    if kind == "TIFF":
-        bits = getattr(image, "tag_v2", {}).get(258, (8,))
-        return bool(max(bits if isinstance(bits, tuple) else (bits,)) == 16)
-    return False
-
-
 def _settings(image: ImageFile.ImageFile, data: bytes, kind: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     if "dpi" in image.info and kind in ("JPEG", "PNG", "TIFF"):
         settings["dpi"] = tuple(float(v) for v in image.info["dpi"])
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         settings["qtables"] = {k: list(v) for k, v in image.quantization.items()}
-        settings["subsampling"] = JpegImagePlugin.get_sampling(image)
+        sampling = JpegImagePlugin.get_sampling(image)
+        if image.mode == "RGB" and sampling not in (0, 1, 2):
+            sampling = 0  # 4:4:0 and the like cannot be written; never with less than was there
+        settings["subsampling"] = sampling
         settings["progressive"] = bool(image.info.get("progressive", False))
+    if kind == "PNG" and (chunks := colour_chunks(data)):
+        settings["chunks"] = chunks
     if kind == "TIFF":
         settings["compression"] = image.info.get("compression", "raw")
     if kind == "WEBP":

@@ -27,11 +27,12 @@ class Photo:
         mode: meaning of the channels. Palette photos become RGB or RGBA, bilevel ones L.
         format: ``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``TIFF``.
         settings: what the encoder needs to write the file as it was: quantisation tables,
-            subsampling, compression.
+            subsampling, compression, resolution, PNG's chunks of colour.
         metadata: ``exif``, ``icc_profile`` and ``xmp`` bytes, where the file has them and they may
             be kept (:mod:`.metadata`); the EXIF orientation is reset, since the pixels are upright.
         withheld: names of the metadata that are never kept, such as ``EXIF MakerNote``.
         spare: nobody else needs the pixels: they may be written over instead of copied.
+        dropped: other pictures that the file held, such as ``gain map``: they are never kept.
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.uint16]
@@ -41,6 +42,7 @@ class Photo:
     metadata: dict[str, bytes] = field(default_factory=dict)
     withheld: tuple[str, ...] = ()
     spare: bool = False
+    dropped: tuple[str, ...] = ()
 
 
 def from_rgb(rgb: Uint8Array) -> Photo:
