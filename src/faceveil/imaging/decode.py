@@ -88,6 +88,14 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
     return Photo(pixels, mode, kind, settings, metadata, gone, dropped=dropped)
 
 
+def lift_pillow_limit() -> None:
+    """Have Pillow open photos of any size in this process: ours is checked on the header.
+
+    For programs of ours; a library does not change what other users of Pillow rely on.
+    """
+    Image.MAX_IMAGE_PIXELS = None
+
+
 def header_pixels(data: bytes, most: int) -> int:
     """Width x height as the header states them; 0 where it will be refused for them.
 
@@ -123,10 +131,7 @@ def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     except UnidentifiedImageError as error:
         raise PhotoError(f"not an image; {_KNOWN}") from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(  # Pillow's own limit, which no option lifts
-            f"too large: over {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; expected at most "
-            f"{max_pixels:,}; shrink it first"
-        ) from error
+        raise _beyond_pillow() from error
     except Exception as error:  # damaged headers raise whatever the format's reader raises
         raise _damaged(error) from error
     width, height = image.size
@@ -172,6 +177,8 @@ def _other_pictures(image: ImageFile.ImageFile) -> tuple[str, ...]:
 def _load(image: ImageFile.ImageFile) -> None:
     try:
         image.load()
+    except Image.DecompressionBombError as error:
+        raise _beyond_pillow() from error
     except Exception as error:  # as above
         raise _damaged(error) from error
 
@@ -230,6 +237,14 @@ def _metadata(image: ImageFile.ImageFile) -> tuple[int, dict[str, bytes], tuple[
     if isinstance(profile, bytes):
         found["icc_profile"] = profile
     return orientation, {k: v for k, v in found.items() if v}, tuple(dict.fromkeys(gone))
+
+
+def _beyond_pillow() -> PhotoError:
+    limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    return PhotoError(
+        f"too large: over {limit:,} pixels, the limit of Pillow itself; set "
+        "PIL.Image.MAX_IMAGE_PIXELS = None to lift it, or shrink it first"
+    )
 
 
 def _damaged(error: Exception) -> PhotoError:
