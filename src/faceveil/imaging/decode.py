@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from faceveil.errors import PhotoError
-from faceveil.imaging.deep import deep_pixels, is_deep, is_negative, rendition
+from faceveil.imaging.cicp import cicp_profile
+from faceveil.imaging.deep import deep_pixels, depth_of, is_negative, rendition
+from faceveil.imaging.formats import READ, format_of
+from faceveil.imaging.heif import (
+    avif_facts,
+    deep_heif,
+    heif_bits,
+    heif_others,
+    heif_settings,
+    heif_space,
+    open_heif,
+)
 from faceveil.imaging.jpeg import decode_plain_jpeg
 from faceveil.imaging.metadata import allowed_exif, allowed_xmp
 from faceveil.imaging.photo import Mode, Photo
@@ -22,11 +34,11 @@ from faceveil.imaging.tiff import main_pages
 MAX_PIXELS = 100_000_000
 """Default limit of width x height, checked on the header before anything is decoded."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _ORIENTATION = 0x0112
+T = TypeVar("T")
 _MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK"}
 _SHORT = ("truncated", "end of file", "unexpected end", "not enough", "buffer of at least", "eof")
-_KNOWN = "expected a JPEG, PNG, WebP, BMP or TIFF photo"
+_KNOWN = f"expected a {READ} photo"
 
 
 def load_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -68,20 +80,26 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
         raise PhotoError(f"empty, 0 bytes; {_KNOWN}")
     image = _open(data, max_pixels)
     kind = "JPEG" if image.format == "MPO" else str(image.format)
+    deep = _bits(image, data) > 8
     quick = decode_plain_jpeg(data) if kind == "JPEG" and image.mode == "RGB" else None
-    if quick is None:
+    if quick is None and not (deep and kind == "HEIF"):
         _load(image)  # first, since reading metadata may load a damaged image too
-    dropped = _other_pictures(image)
+    dropped = _other_pictures(image, data)
     settings = _settings(image, data, kind)
     orientation, metadata, gone = _metadata(image)
+    space = _stated_space(image, data)
+    if space and "icc_profile" not in metadata:
+        metadata["icc_profile"] = space
     pixels: NDArray[Any]
     mode: Mode = "RGB"
     if quick is not None:
         pixels = quick
-    elif is_deep(image, data):
-        seen, negative = rendition(image), is_negative(image)
+    elif deep and kind == "HEIF":
+        pixels, mode = _decoded(lambda: deep_heif(data))
+    elif deep:
+        seen, negative, bits = rendition(image), is_negative(image), _bits(image, data)
         image.close()
-        pixels, mode = deep_pixels(data, seen, negative)
+        pixels, mode = deep_pixels(data, seen, negative, bits)
     else:
         pixels, mode = _pixels(image)
     pixels = upright(pixels, orientation)
@@ -104,7 +122,7 @@ def header_pixels(data: bytes, most: int) -> int:
         most: the limit above which it is.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _opened(data) as image:
             pixels = image.width * image.height
             return pixels if pixels <= most else 0
     except Exception:  # decoding it says why
@@ -127,9 +145,9 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise PhotoError(f"not an image; {_KNOWN}") from error
+        image = _opened(data)
+    except PhotoError:
+        raise
     except Image.DecompressionBombError as error:
         raise _beyond_pillow() from error
     except Exception as error:  # damaged headers raise whatever the format's reader raises
@@ -146,6 +164,30 @@ def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     return image
 
 
+def _opened(data: bytes) -> ImageFile.ImageFile:
+    kind = format_of(data)
+    if kind is None:
+        raise PhotoError(f"not an image; {_KNOWN}")
+    if kind == "HEIF":
+        return open_heif(io.BytesIO(data))
+    return Image.open(io.BytesIO(data), formats=(kind,))
+
+
+def _bits(image: ImageFile.ImageFile, data: bytes) -> int:
+    """Bits of a channel."""
+    if image.format == "HEIF":
+        return heif_bits(image)
+    return avif_facts(data).bits if image.format == "AVIF" else depth_of(image, data)
+
+
+def _stated_space(image: ImageFile.ImageFile, data: bytes) -> bytes | None:
+    """An ICC profile of the colour space that HEIC and AVIF state by numbers."""
+    if image.format == "HEIF":
+        return heif_space(image)
+    stated = avif_facts(data).space if image.format == "AVIF" else None
+    return stated and cicp_profile(*stated)
+
+
 def _frames(image: ImageFile.ImageFile) -> int:
     """How many pictures there are: smaller copies behind the first do not count."""
     try:
@@ -158,12 +200,15 @@ def _frames(image: ImageFile.ImageFile) -> int:
     return 1 if main == (0,) else frames
 
 
-def _other_pictures(image: ImageFile.ImageFile) -> tuple[str, ...]:
+def _other_pictures(image: ImageFile.ImageFile, data: bytes) -> tuple[str, ...]:
     """What pictures there are beside the main one: they show the face, so they never stay."""
     xmp = image.info.get("xmp", b"")
     xmp = xmp if isinstance(xmp, bytes) else str(xmp).encode("utf-8", "replace")
-    found = []
-    if b"hdr-gain-map" in xmp or b"HDRGainMap" in xmp:
+    found = heif_others(image) if image.format == "HEIF" else []
+    mapped = b"hdr-gain-map" in xmp or b"HDRGainMap" in xmp
+    if image.format == "AVIF":
+        mapped = avif_facts(data).gain_map
+    if mapped and "gain map" not in found:
         found.append("gain map")
     elif image.format == "MPO":
         found.append("second picture")
@@ -175,8 +220,14 @@ def _other_pictures(image: ImageFile.ImageFile) -> tuple[str, ...]:
 
 
 def _load(image: ImageFile.ImageFile) -> None:
+    _decoded(image.load)
+
+
+def _decoded(decode: Callable[[], T]) -> T:
     try:
-        image.load()
+        return decode()
+    except PhotoError:
+        raise
     except Image.DecompressionBombError as error:
         raise _beyond_pillow() from error
     except Exception as error:  # as above
@@ -209,6 +260,11 @@ def _settings(image: ImageFile.ImageFile, data: bytes, kind: str) -> dict[str, A
         settings["progressive"] = bool(image.info.get("progressive", False))
     if kind == "PNG" and (chunks := colour_chunks(data)):
         settings["chunks"] = chunks
+    if kind == "HEIF":
+        settings |= heif_settings(image)
+    if kind == "AVIF":
+        facts = avif_facts(data)
+        settings |= {"subsampling": facts.subsampling, "bits": facts.bits}
     if kind == "TIFF":
         settings["compression"] = image.info.get("compression", "raw")
     if kind == "WEBP":

@@ -21,16 +21,17 @@ _UNREAD = (
 _SMALL = 64  # pixels of a side, to compare at
 _COMPRESSIONS = {"raw": 1, "tiff_lzw": 5, "packbits": 32773}  # libtiff's numbers
 _DEFLATE = 8
+_QUALITY = 95  # of AVIF
 
 
-def is_deep(image: ImageFile.ImageFile, data: bytes) -> bool:
-    """Whether a PNG or TIFF file has 16 bits."""
+def depth_of(image: ImageFile.ImageFile, data: bytes) -> int:
+    """Bits of a channel of a PNG or TIFF file: 16, or 8 for all others."""
     if image.format == "PNG":
-        return len(data) > 24 and data[24] == 16
+        return 16 if len(data) > 24 and data[24] == 16 else 8
     if image.format == "TIFF":
         bits = getattr(image, "tag_v2", {}).get(258, (8,))
-        return bool(max(bits if isinstance(bits, tuple) else (bits,)) == 16)
-    return False
+        return 16 if max(bits if isinstance(bits, tuple) else (bits,)) == 16 else 8
+    return 8
 
 
 def is_negative(image: ImageFile.ImageFile) -> bool:
@@ -52,22 +53,25 @@ def rendition(image: ImageFile.ImageFile) -> Image.Image | None:
 
 
 def deep_pixels(
-    data: bytes, seen: Image.Image | None, negative: bool
+    data: bytes, seen: Image.Image | None, negative: bool, bits: int = 16
 ) -> tuple[np.ndarray[Any, np.dtype[np.uint16]], Mode]:
-    """The pixels of a file of 16 bits, and what their channels mean.
+    """The pixels of a file of more than 8 bits, and what their channels mean.
 
     OpenCV reads some kinds wrongly and says nothing, so it is believed only where it agrees with
     Pillow's picture of fewer bits.
 
     Args:
-        data: a PNG or TIFF file.
+        data: a PNG, TIFF or AVIF file.
         seen: its :func:`rendition`.
         negative: see :func:`is_negative`.
+        bits: of a channel; the pixels are brought to 16.
 
     Raises:
         PhotoError: if OpenCV cannot read it, or reads another picture.
     """
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    if bits < 16 and not hasattr(cv2, "imencodeWithMetadata"):
+        raise PhotoError(f"AVIF of {bits} bits needs OpenCV 4.12 or later; expected one of 8 bits")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
@@ -75,6 +79,8 @@ def deep_pixels(
     if pixels is None or pixels.dtype != np.uint16:
         raise PhotoError(_UNREAD)
     deep = np.asarray(pixels, np.uint16)
+    if bits < 16:
+        deep = np.left_shift(deep, 16 - bits)
     if negative and deep.ndim == 2:
         deep = ~deep
     if deep.ndim == 2:
@@ -87,7 +93,7 @@ def deep_pixels(
 
 
 def encode_deep(photo: Photo, metadata: dict[str, bytes]) -> bytes:
-    """A photo of 16 bits as PNG or TIFF.
+    """A photo of more than 8 bits as PNG, TIFF or AVIF.
 
     Args:
         photo: what to write.
@@ -99,6 +105,8 @@ def encode_deep(photo: Photo, metadata: dict[str, bytes]) -> bytes:
     pixels = np.asarray(photo.pixels, np.uint16)
     if photo.mode in ("RGB", "RGBA"):
         pixels = swap_red_blue(pixels.copy())
+    if photo.format == "AVIF":
+        return _encode_avif(pixels, photo.settings["bits"], metadata)
     options: list[int] = []
     if photo.format == "TIFF":
         code = _COMPRESSIONS.get(str(photo.settings.get("compression", "raw")), _DEFLATE)
@@ -111,6 +119,27 @@ def encode_deep(photo: Photo, metadata: dict[str, bytes]) -> bytes:
         return with_tags(data, metadata_tags(metadata, dpi))
     chunks = [*photo.settings.get("chunks", ()), *metadata_chunks(metadata, dpi)]
     return with_chunks(data, chunks)
+
+
+def _encode_avif(pixels: np.ndarray[Any, Any], bits: int, metadata: dict[str, bytes]) -> bytes:
+    """Pixels as OpenCV orders them, as AVIF of 10 or 12 bits."""
+    kinds = {
+        "exif": cv2.IMAGE_METADATA_EXIF,
+        "xmp": cv2.IMAGE_METADATA_XMP,
+        "icc_profile": cv2.IMAGE_METADATA_ICCP,
+    }
+    names = [name for name in kinds if metadata.get(name)]
+    blocks = [metadata[name].removeprefix(b"Exif\0\0") for name in names]
+    done, encoded = cv2.imencodeWithMetadata(
+        ".avif",
+        np.ascontiguousarray(pixels >> (16 - bits)),
+        [kinds[name] for name in names],
+        [np.frombuffer(block, np.uint8)[None] for block in blocks],
+        [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, _QUALITY],
+    )
+    if not done:
+        raise OutputError(f"cannot encode {bits}-bit AVIF; convert the photo to 8 bits")
+    return encoded.tobytes()
 
 
 def _agree(deep: np.ndarray[Any, np.dtype[np.uint16]], seen: Image.Image) -> bool:

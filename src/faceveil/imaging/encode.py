@@ -18,6 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from faceveil.errors import ExistingOutputError, OutputError
 from faceveil.imaging.deep import encode_deep
+from faceveil.imaging.heif import encode_heif
 from faceveil.imaging.photo import Photo
 from faceveil.imaging.png import with_chunks
 
@@ -32,7 +33,8 @@ def encode_photo(photo: Photo, *, keep_metadata: bool = False) -> bytes:
 
     JPEG takes the original's quantisation tables and subsampling, so that what did not change
     loses next to nothing (a subsampling that cannot be written, 4:4:0 or 4:1:1, becomes 4:4:4);
-    WebP stays lossless where it was and takes quality 95 otherwise.
+    WebP stays lossless where it was and takes quality 95
+    otherwise, as HEIC and AVIF do in their own depth and subsampling.
 
     Args:
         photo: what to write.
@@ -40,6 +42,8 @@ def encode_photo(photo: Photo, *, keep_metadata: bool = False) -> bytes:
             colour profile always stays: without it the colours would be others.
     """
     metadata = {k: v for k, v in photo.metadata.items() if keep_metadata or k == "icc_profile"}
+    if photo.format == "HEIF":
+        return encode_heif(photo, metadata)
     if photo.pixels.dtype == np.uint16:
         return encode_deep(photo, metadata)
     options = {**_encoder_options(photo), **_metadata_options(photo.format, metadata)}
@@ -56,6 +60,8 @@ def _encoder_options(photo: Photo) -> dict[str, Any]:
             options.pop("subsampling")
         if "qtables" not in options:
             options["quality"] = 95
+    elif photo.format == "AVIF":
+        options = {"quality": 95, "subsampling": options.get("subsampling", "4:4:4")}
     elif photo.format == "WEBP":
         options |= {"quality": 95, "method": 4, "exact": True}
     elif photo.format == "TIFF" and options.get("compression", "raw") not in _LOSSLESS_TIFF:

@@ -25,7 +25,7 @@ class Photo:
     Attributes:
         pixels: (H, W) for mode L, else (H, W, C); uint8 or uint16; upright.
         mode: meaning of the channels. Palette photos become RGB or RGBA, bilevel ones L.
-        format: ``JPEG``, ``PNG``, ``WEBP``, ``BMP`` or ``TIFF``.
+        format: one of :data:`.formats.FORMATS`.
         settings: what the encoder needs to write the file as it was: quantisation tables,
             subsampling, compression, resolution, PNG's chunks of colour.
         metadata: ``exif``, ``icc_profile`` and ``xmp`` bytes, where the file has them and they may
