@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from faceveil.errors import PhotoError
-from faceveil.imaging.decode import decode_photo, load_photo, upright
+from faceveil.imaging.decode import decode_photo, lift_pillow_limit, load_photo, upright
 from faceveil.imaging.encode import encode_photo
 from faceveil.imaging.photo import as_rgb
 
@@ -160,7 +160,7 @@ def frames():
         (b"hello, I am a text\n", "not an image"),
         (data(picture("RGB", (400, 300)), "JPEG")[:900], "it ends too early"),
         (data(picture("RGB", (90, 90)), "PNG")[:120], "damaged"),
-        (png_header(60_000, 60_000), "too large"),
+        (png_header(60_000, 60_000), "over 178,956,970 pixels, the limit of Pillow itself"),
         (png_header(12_000, 12_000), "12000 x 12000 pixels; expected at most 100,000,000"),
         (data(picture("RGB"), "GIF"), "not an image"),
         (frames(), "2 frames"),
@@ -189,6 +189,19 @@ def test_bad_paths(tmp_path):
 def test_limit_is_the_callers():
     with pytest.raises(PhotoError, match="--max-pixels"):
         decode_photo(data(picture("RGB"), "PNG"), max_pixels=100)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
+def test_pillows_own_limit_is_named_and_our_programs_lift_it(kind, monkeypatch):
+    """As if 384 pixels were over 178 million."""
+    source = data(picture("RGB"), kind)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(PhotoError, match=r"over 200 pixels, the limit of Pillow itself; set PIL"):
+        decode_photo(source)
+    lift_pillow_limit()
+    assert decode_photo(source, max_pixels=24 * 16).pixels.shape == (16, 24, 3)
+    with pytest.raises(PhotoError, match="24 x 16 pixels; expected at most 383; raise --max-pixel"):
+        decode_photo(source, max_pixels=383)
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         from faceveil import load_protector
         from faceveil.files.memory import hand_back_large_blocks
+        from faceveil.imaging.decode import lift_pillow_limit
         from faceveil.inference.device import usable_cores
         from faceveil.web.app import create_app
         from faceveil.web.engine import Engine
@@ -91,6 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
         workers=a.jobs or min(cores, 4),
     )
     hand_back_large_blocks()
+    lift_pillow_limit()
     listener = listen(settings.host, settings.port)
     load = partial(load_protector, device=a.device, precision=a.precision)
     engine = Engine(settings.max_pixels, max(1, cores // settings.workers), load)

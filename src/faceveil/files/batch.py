@@ -91,6 +91,7 @@ class FileResult:
         spans: of a clip: seconds of each person's first and last sight.
         warning: what is still to be looked at though the file is done; empty as a rule.
         withheld: metadata that went although ``keep_metadata`` was asked for.
+        dropped: other pictures that the file held, such as a gain map: they are never kept.
     """
 
     source: Path
@@ -103,6 +104,7 @@ class FileResult:
     spans: tuple[tuple[float, float], ...] = ()
     warning: str = ""
     withheld: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 def protect_files(
@@ -237,6 +239,7 @@ def protect_encoded(
         result = without_face(job, options)
         if options.on_no_face == "skip":
             return result, None
+    result = replace(result, dropped=photo.dropped)
     if options.keep_metadata:
         result = replace(result, withheld=photo.withheld)
     del photo  # large ones need the memory for the encoder

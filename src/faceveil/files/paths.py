@@ -11,8 +11,9 @@ from pathlib import Path
 
 from faceveil.errors import OptionError
 from faceveil.imaging.encode import TEMPORARY
+from faceveil.imaging.formats import FORMATS, HEAD, format_of
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+SUFFIXES = frozenset(suffix for kind in FORMATS.values() for suffix in kind.suffixes)
 """Names that count as photos inside a folder. Files named one by one are always taken."""
 
 CLIP_SUFFIXES = frozenset(
@@ -225,14 +226,10 @@ def kind_of(path: Path) -> str | None:
         return None
     try:
         with path.open("rb") as file:
-            head = file.read(32)
+            head = file.read(HEAD)
     except OSError:
         return None
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"II*\0", b"MM\0*")) or (
-        head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    ):
-        return "photo"
-    if head[:2] == b"BM" and head[6:10] == bytes(4) and head[14:18] in _BMP_HEADERS:
+    if format_of(head):
         return "photo"
     if head[4:8] == b"ftyp":
         return "picture" if head[8:12] in _STILL else "clip"
@@ -243,10 +240,7 @@ def kind_of(path: Path) -> str | None:
     return None
 
 
-_BMP_HEADERS = frozenset(n.to_bytes(4, "little") for n in (12, 16, 40, 52, 56, 64, 108, 124))
-_STILL = frozenset(
-    {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis", b"crx "}
-)
+_STILL = frozenset({b"mif1", b"msf1", b"crx "})
 _PICTURES = (
     b"GIF8",
     b"\0\0\0\x0cJXL ",
@@ -269,10 +263,6 @@ _CLIPS = (
 )
 OTHERS = frozenset(
     {
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
         ".jxl",
         ".gif",
         ".jp2",

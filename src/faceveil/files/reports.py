@@ -62,7 +62,10 @@ def summary(results: Sequence[FileResult], seconds: float, device: str | None = 
 
 def _told(results: Sequence[FileResult]) -> str:
     withheld = sum(bool(r.withheld) for r in results)
-    return f"; {withheld} without metadata that may show or name a face" if withheld else ""
+    told = f"; {withheld} without metadata that may show or name a face" if withheld else ""
+    dropped = Counter(name for r in results for name in r.dropped)
+    named = ", ".join(f"{n} {name}" for name, n in sorted(dropped.items()))
+    return f"{told}; left out: {named}" if named else told
 
 
 def to_json(
@@ -79,6 +82,7 @@ def to_json(
             "seconds": round(r.seconds, 4),
             "faces": [face_to_dict(f) for f in r.faces],
             **({"withheld": list(r.withheld)} if r.withheld else {}),
+            **({"dropped": list(r.dropped)} if r.dropped else {}),
             **_of_clip(r),
         }
         for r in results

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from faceveil.errors import PhotoError
+from faceveil.imaging.cicp import cicp_profile
+from faceveil.imaging.deep import deep_pixels, depth_of, is_negative, rendition
+from faceveil.imaging.formats import READ, format_of
+from faceveil.imaging.heif import (
+    avif_facts,
+    deep_heif,
+    heif_bits,
+    heif_others,
+    heif_settings,
+    heif_space,
+    open_heif,
+)
 from faceveil.imaging.jpeg import decode_plain_jpeg
 from faceveil.imaging.metadata import allowed_exif, allowed_xmp
-from faceveil.imaging.photo import Mode, Photo, swap_red_blue
+from faceveil.imaging.photo import Mode, Photo
+from faceveil.imaging.png import colour_chunks
+from faceveil.imaging.tiff import main_pages
 
 MAX_PIXELS = 100_000_000
 """Default limit of width x height, checked on the header before anything is decoded."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _ORIENTATION = 0x0112
+T = TypeVar("T")
 _MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK"}
 _SHORT = ("truncated", "end of file", "unexpected end", "not enough", "buffer of at least", "eof")
-_UNREAD = (
-    "this kind of 16-bit photo is not supported (separate planes, CMYK, or a rare compression); "
-    "expected interleaved grey, RGB or RGBA; save it as a 16-bit PNG"
-)
-_SMALL = 64  # pixels of a side, to compare at
-_KNOWN = "expected a JPEG, PNG, WebP, BMP or TIFF photo"
+_KNOWN = f"expected a {READ} photo"
 
 
 def load_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -71,20 +80,38 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
         raise PhotoError(f"empty, 0 bytes; {_KNOWN}")
     image = _open(data, max_pixels)
     kind = "JPEG" if image.format == "MPO" else str(image.format)
+    deep = _bits(image, data) > 8
     quick = decode_plain_jpeg(data) if kind == "JPEG" and image.mode == "RGB" else None
-    if quick is None:
+    if quick is None and not (deep and kind == "HEIF"):
         _load(image)  # first, since reading metadata may load a damaged image too
+    dropped = _other_pictures(image, data)
     settings = _settings(image, data, kind)
     orientation, metadata, gone = _metadata(image)
+    space = _stated_space(image, data)
+    if space and "icc_profile" not in metadata:
+        metadata["icc_profile"] = space
+    pixels: NDArray[Any]
+    mode: Mode = "RGB"
     if quick is not None:
-        return Photo(upright(quick, orientation), "RGB", kind, settings, metadata, gone)
-    if _is_deep(image, data, kind):
-        rendition, negative = _rendition(image), _is_negative(image)
+        pixels = quick
+    elif deep and kind == "HEIF":
+        pixels, mode = _decoded(lambda: deep_heif(data))
+    elif deep:
+        seen, negative, bits = rendition(image), is_negative(image), _bits(image, data)
         image.close()
-        pixels, mode = _deep_pixels(data, rendition, negative)
+        pixels, mode = deep_pixels(data, seen, negative, bits)
     else:
         pixels, mode = _pixels(image)
-    return Photo(upright(pixels, orientation), mode, kind, settings, metadata, gone)
+    pixels = upright(pixels, orientation)
+    return Photo(pixels, mode, kind, settings, metadata, gone, dropped=dropped)
+
+
+def lift_pillow_limit() -> None:
+    """Have Pillow open photos of any size in this process: ours is checked on the header.
+
+    For programs of ours; a library does not change what other users of Pillow rely on.
+    """
+    Image.MAX_IMAGE_PIXELS = None
 
 
 def header_pixels(data: bytes, most: int) -> int:
@@ -95,7 +122,7 @@ def header_pixels(data: bytes, most: int) -> int:
         most: the limit above which it is.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _opened(data) as image:
             pixels = image.width * image.height
             return pixels if pixels <= most else 0
     except Exception:  # decoding it says why
@@ -118,14 +145,11 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise PhotoError(f"not an image; {_KNOWN}") from error
+        image = _opened(data)
+    except PhotoError:
+        raise
     except Image.DecompressionBombError as error:
-        raise PhotoError(  # Pillow's own limit, which no option lifts
-            f"too large: over {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; expected at most "
-            f"{max_pixels:,}; shrink it first"
-        ) from error
+        raise _beyond_pillow() from error
     except Exception as error:  # damaged headers raise whatever the format's reader raises
         raise _damaged(error) from error
     width, height = image.size
@@ -140,16 +164,72 @@ def _open(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     return image
 
 
+def _opened(data: bytes) -> ImageFile.ImageFile:
+    kind = format_of(data)
+    if kind is None:
+        raise PhotoError(f"not an image; {_KNOWN}")
+    if kind == "HEIF":
+        return open_heif(io.BytesIO(data))
+    return Image.open(io.BytesIO(data), formats=(kind,))
+
+
+def _bits(image: ImageFile.ImageFile, data: bytes) -> int:
+    """Bits of a channel."""
+    if image.format == "HEIF":
+        return heif_bits(image)
+    return avif_facts(data).bits if image.format == "AVIF" else depth_of(image, data)
+
+
+def _stated_space(image: ImageFile.ImageFile, data: bytes) -> bytes | None:
+    """An ICC profile of the colour space that HEIC and AVIF state by numbers."""
+    if image.format == "HEIF":
+        return heif_space(image)
+    stated = avif_facts(data).space if image.format == "AVIF" else None
+    return stated and cicp_profile(*stated)
+
+
 def _frames(image: ImageFile.ImageFile) -> int:
+    """How many pictures there are: smaller copies behind the first do not count."""
     try:
-        return int(getattr(image, "n_frames", 1))
+        frames = int(getattr(image, "n_frames", 1))
+        if image.format != "TIFF" or frames == 1:
+            return frames
+        main = main_pages(image)
     except Exception as error:  # counting the pages of a TIFF reads the head of each
         raise _damaged(error) from error
+    return 1 if main == (0,) else frames
+
+
+def _other_pictures(image: ImageFile.ImageFile, data: bytes) -> tuple[str, ...]:
+    """What pictures there are beside the main one: they show the face, so they never stay."""
+    xmp = image.info.get("xmp", b"")
+    xmp = xmp if isinstance(xmp, bytes) else str(xmp).encode("utf-8", "replace")
+    found = heif_others(image) if image.format == "HEIF" else []
+    mapped = b"hdr-gain-map" in xmp or b"HDRGainMap" in xmp
+    if image.format == "AVIF":
+        mapped = avif_facts(data).gain_map
+    if mapped and "gain map" not in found:
+        found.append("gain map")
+    elif image.format == "MPO":
+        found.append("second picture")
+    if b"MotionPhoto" in xmp or b"MicroVideo" in xmp:
+        found.append("clip of a motion photo")
+    if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+        found.append("preview page")
+    return tuple(found)
 
 
 def _load(image: ImageFile.ImageFile) -> None:
+    _decoded(image.load)
+
+
+def _decoded(decode: Callable[[], T]) -> T:
     try:
-        image.load()
+        return decode()
+    except PhotoError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _beyond_pillow() from error
     except Exception as error:  # as above
         raise _damaged(error) from error
 
@@ -167,77 +247,24 @@ def _pixels(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint8], Mode]:
     return np.asarray(picture if picture.mode == mode else picture.convert(mode)), mode
 
 
-def _deep_pixels(
-    data: bytes, rendition: Image.Image | None, negative: bool
-) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], Mode]:
-    """16-bit pixels through OpenCV: Pillow keeps 8 bits of 16-bit RGB.
-
-    OpenCV reads some kinds wrongly and says nothing, so it is believed only where it agrees with
-    Pillow's picture of fewer bits.
-    """
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        pixels = None
-    if pixels is None or pixels.dtype != np.uint16:
-        raise PhotoError(_UNREAD)
-    deep = np.asarray(pixels, np.uint16)
-    if negative and deep.ndim == 2:
-        deep = ~deep  # 0 is white there
-    if deep.ndim == 2:
-        mode: Mode = "L"
-    else:
-        deep, mode = swap_red_blue(deep), "RGB" if deep.shape[2] == 3 else "RGBA"
-    if rendition is None or not _agree(deep, rendition):
-        raise PhotoError(_UNREAD)
-    return deep, mode
-
-
-def _rendition(image: ImageFile.ImageFile) -> Image.Image | None:
-    """Pillow's picture of 8 bits, small; None where its mode has no such thing."""
-    small = (min(_SMALL, image.width), min(_SMALL, image.height))
-    if image.mode in ("I;16", "I;16L", "I;16B", "I"):
-        grey = (np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        grey = 255 - grey if _is_negative(image) else grey
-        return Image.fromarray(grey).resize(small, Image.Resampling.BOX)
-    if image.mode not in ("L", "RGB", "RGBA", "RGBX", "LA"):
-        return None
-    opaque = image.convert("L" if image.mode in ("L", "LA") else "RGB")
-    return opaque.resize(small, Image.Resampling.BOX)
-
-
-def _is_negative(image: ImageFile.ImageFile) -> bool:
-    """Whether the file is a grey TIFF in which 0 is white."""
-    return bool(image.format == "TIFF" and getattr(image, "tag_v2", {}).get(262) == 0)
-
-
-def _agree(deep: NDArray[np.uint16], rendition: Image.Image) -> bool:
-    top = (deep[..., :3] if deep.ndim == 3 else deep) >> 8
-    own = Image.fromarray(top.astype(np.uint8)).resize(rendition.size, Image.Resampling.BOX)
-    if own.mode != rendition.mode:
-        own, rendition = own.convert("RGB"), rendition.convert("RGB")
-    difference = np.asarray(own, np.int16) - np.asarray(rendition, np.int16)
-    return float(np.abs(difference).mean()) <= 2
-
-
-def _is_deep(image: ImageFile.ImageFile, data: bytes, kind: str) -> bool:
-    if kind == "PNG":
-        return len(data) > 24 and data[24] == 16
-    if kind == "TIFF":
-        bits = getattr(image, "tag_v2", {}).get(258, (8,))
-        return bool(max(bits if isinstance(bits, tuple) else (bits,)) == 16)
-    return False
-
-
 def _settings(image: ImageFile.ImageFile, data: bytes, kind: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     if "dpi" in image.info and kind in ("JPEG", "PNG", "TIFF"):
         settings["dpi"] = tuple(float(v) for v in image.info["dpi"])
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         settings["qtables"] = {k: list(v) for k, v in image.quantization.items()}
-        settings["subsampling"] = JpegImagePlugin.get_sampling(image)
+        sampling = JpegImagePlugin.get_sampling(image)
+        if image.mode == "RGB" and sampling not in (0, 1, 2):
+            sampling = 0  # 4:4:0 and the like cannot be written; never with less than was there
+        settings["subsampling"] = sampling
         settings["progressive"] = bool(image.info.get("progressive", False))
+    if kind == "PNG" and (chunks := colour_chunks(data)):
+        settings["chunks"] = chunks
+    if kind == "HEIF":
+        settings |= heif_settings(image)
+    if kind == "AVIF":
+        facts = avif_facts(data)
+        settings |= {"subsampling": facts.subsampling, "bits": facts.bits}
     if kind == "TIFF":
         settings["compression"] = image.info.get("compression", "raw")
     if kind == "WEBP":
@@ -266,6 +293,14 @@ def _metadata(image: ImageFile.ImageFile) -> tuple[int, dict[str, bytes], tuple[
     if isinstance(profile, bytes):
         found["icc_profile"] = profile
     return orientation, {k: v for k, v in found.items() if v}, tuple(dict.fromkeys(gone))
+
+
+def _beyond_pillow() -> PhotoError:
+    limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    return PhotoError(
+        f"too large: over {limit:,} pixels, the limit of Pillow itself; set "
+        "PIL.Image.MAX_IMAGE_PIXELS = None to lift it, or shrink it first"
+    )
 
 
 def _damaged(error: Exception) -> PhotoError:

@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from faceveil.errors import ExistingOutputError, OutputError
-from faceveil.imaging.photo import Photo, swap_red_blue
+from faceveil.imaging.deep import encode_deep
+from faceveil.imaging.heif import encode_heif
+from faceveil.imaging.photo import Photo
+from faceveil.imaging.png import with_chunks
 
 _LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits"}
 _XMP_TAG = 700
@@ -30,7 +32,9 @@ def encode_photo(photo: Photo, *, keep_metadata: bool = False) -> bytes:
     """Encode in the photo's own format, mode and depth.
 
     JPEG takes the original's quantisation tables and subsampling, so that what did not change
-    loses next to nothing; WebP stays lossless where it was and takes quality 95 otherwise.
+    loses next to nothing (a subsampling that cannot be written, 4:4:0 or 4:1:1, becomes 4:4:4);
+    WebP stays lossless where it was and takes quality 95
+    otherwise, as HEIC and AVIF do in their own depth and subsampling.
 
     Args:
         photo: what to write.
@@ -38,12 +42,15 @@ def encode_photo(photo: Photo, *, keep_metadata: bool = False) -> bytes:
             colour profile always stays: without it the colours would be others.
     """
     metadata = {k: v for k, v in photo.metadata.items() if keep_metadata or k == "icc_profile"}
+    if photo.format == "HEIF":
+        return encode_heif(photo, metadata)
     if photo.pixels.dtype == np.uint16:
-        return _encode_deep(photo)
+        return encode_deep(photo, metadata)
     options = {**_encoder_options(photo), **_metadata_options(photo.format, metadata)}
     buffer = io.BytesIO()
+    chunks = options.pop("chunks", ())
     _as_image(photo).save(buffer, photo.format, **options)
-    return buffer.getvalue()
+    return with_chunks(buffer.getvalue(), chunks) if chunks else buffer.getvalue()
 
 
 def _encoder_options(photo: Photo) -> dict[str, Any]:
@@ -53,6 +60,8 @@ def _encoder_options(photo: Photo) -> dict[str, Any]:
             options.pop("subsampling")
         if "qtables" not in options:
             options["quality"] = 95
+    elif photo.format == "AVIF":
+        options = {"quality": 95, "subsampling": options.get("subsampling", "4:4:4")}
     elif photo.format == "WEBP":
         options |= {"quality": 95, "method": 4, "exact": True}
     elif photo.format == "TIFF" and options.get("compression", "raw") not in _LOSSLESS_TIFF:
@@ -189,16 +198,6 @@ def _as_image(photo: Photo) -> Image.Image:
         height, width = photo.pixels.shape[:2]
         return Image.frombytes("CMYK", (width, height), photo.pixels.tobytes())
     return Image.fromarray(photo.pixels)
-
-
-def _encode_deep(photo: Photo) -> bytes:
-    pixels = np.asarray(photo.pixels, np.uint16)
-    if photo.mode in ("RGB", "RGBA"):
-        pixels = swap_red_blue(pixels.copy())
-    done, data = cv2.imencode(f".{photo.format.lower()}", np.ascontiguousarray(pixels))
-    if not done:
-        raise OutputError(f"cannot encode 16-bit {photo.format}; convert the photo to 8 bits")
-    return data.tobytes()
 
 
 def _why(error: OSError) -> str:

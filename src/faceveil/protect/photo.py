@@ -18,7 +18,7 @@ from faceveil.imaging.geometry import (
     transform,
 )
 from faceveil.imaging.paste import Patch, apply_patches, crop_patch
-from faceveil.imaging.photo import Photo, as_rgb
+from faceveil.imaging.photo import Photo, as_rgb, own_change
 from faceveil.protect.base import CropProtector
 from faceveil.protect.change import change_of
 from faceveil.protect.estimator import GenderEstimator
@@ -136,7 +136,7 @@ def protect_photo(
             points = transform(matrix, face.landmarks)[None]
             change, described = _changed(face, crop, points, protector, estimator, options)
             done.append(described)
-            yield crop_patch(change, matrix, rgb.shape)
+            yield crop_patch(own_change(photo, crop[0], change), matrix, rgb.shape)
 
     return apply_patches(photo, patches()), tuple(done)
 
@@ -182,6 +182,7 @@ def _protect_aligned(
     points = canonical_template(height).astype(np.float32)
     face = Face((0.0, 0.0, float(width), float(height)), points)
     change, described = _changed(face, crop, None, protector, estimator, options)
+    change = own_change(photo, crop[0], change)
     method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
     own = np.asarray(cv2.resize(change, (width, height), interpolation=method), np.float32)
     return apply_patches(photo, [Patch(0, 0, own)]), (described,)

@@ -36,6 +36,7 @@ class Worker:
 
         from faceveil import __version__, load_protector
         from faceveil.files.memory import hand_back_large_blocks
+        from faceveil.imaging.decode import lift_pillow_limit
 
         if task.version != __version__:
             raise OptionError(
@@ -43,6 +44,7 @@ class Worker:
                 "where the job began"
             )
         hand_back_large_blocks()
+        lift_pillow_limit()
         cv2.setNumThreads(threads)
         protector = load_protector(**task.method, threads=threads)
         self.bench = Bench(task, open_store(task.source), open_store(task.output), protector)

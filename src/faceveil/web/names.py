@@ -5,14 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
-MEDIA_TYPES = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "BMP": "image/bmp",
-    "TIFF": "image/tiff",
-}
+from faceveil.imaging.formats import FORMATS
+
+SUFFIXES = {name: kind.suffixes[0] for name, kind in FORMATS.items()}
+MEDIA_TYPES = {name: kind.media_type for name, kind in FORMATS.items()}
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 

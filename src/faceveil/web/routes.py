@@ -16,6 +16,7 @@ from faceveil.evaluation.check import PhotoCheck
 from faceveil.files.memory import room_for
 from faceveil.files.reports import face_to_dict
 from faceveil.imaging.encode import encode_photo
+from faceveil.imaging.formats import READ
 from faceveil.types import Face
 from faceveil.web.engine import Done, Engine
 from faceveil.web.errors import ApiError, as_api_error, responses
@@ -56,7 +57,7 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         "/detect",
         summary="Where are faces?",
         description="Faces from left to right; their numbers are what `faces` of protect takes.",
-        openapi_extra=form_schema(NoFields, {"photo": "JPEG, PNG, WebP, BMP or TIFF"}),
+        openapi_extra=form_schema(NoFields, {"photo": READ}),
         responses=responses(*POSTED),
     )
     async def detect(request: Request) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         "with a report.",
         openapi_extra=form_schema(
             ProtectFields,
-            {"photo": "JPEG, PNG, WebP, BMP or TIFF; several with answer=zip"},
+            {"photo": f"{READ}; several with answer=zip"},
             settings.max_files,
         ),
         response_class=Response,

@@ -1,7 +1,7 @@
 import { makeZip, safeName } from "./zip.js";
 
 const $ = (id) => document.getElementById(id);
-const SUFFIX = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/bmp": ".bmp", "image/tiff": ".tif" };
+const SUFFIX = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/bmp": ".bmp", "image/tiff": ".tif", "image/heic": ".heic", "image/avif": ".avif" };
 const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?)$/i;
 
 const photos = []; // {name, file, url, faces, chosen, result, made, checked, error, hopeless}
@@ -286,7 +286,7 @@ function addPhotos(files, { folder = false } = {}) {
     $("list").append(photo.entry);
   }
   if (large.length) say(`${large[0].name}: larger than ${Math.round(limits.photo_bytes / 2 ** 20)} MB; shrink it first`);
-  else if (!images.length) say("No photos there; expected JPEG, PNG, WebP, BMP or TIFF.");
+  else if (!images.length) say("No photos there; expected JPEG, PNG, WebP, BMP, TIFF, HEIC or AVIF.");
   else say(null, `${images.length} added.`);
   refresh();
   pump();
