@@ -160,6 +160,28 @@ def test_a_turned_clip_is_protected_upright(portrait, san, tmp_path):
     assert np.corrcoef(moved[0].ravel(), np.rot90(moved[1]).ravel())[0, 1] > 0.95
 
 
+def test_the_detector_s_memory_is_given_back_after_the_first_pass(frames, tmp_path):
+    calls = []
+
+    class Near(FixedDetector):
+        def detect(self, rgb):
+            raise AssertionError("the wide search is for photos")
+
+        def detect_loosely(self, rgb):
+            calls.append("look")
+            return FixedDetector.detect(self, rgb), ()
+
+        def detect_near(self, rgb, boxes):
+            return self.detect_loosely(rgb)[0]
+
+        def release(self):
+            calls.append("release")
+
+    source = write_clip(tmp_path / "a.mp4", frames[:5], sound=None)
+    assert call(source, "-o", tmp_path / "out", "-q", protector=Fake(Near())) == 0
+    assert calls == ["look"] * 5 + ["release"]
+
+
 def test_summary_and_report_name_clips(frames, tmp_path, capsys):
     (tmp_path / "in" / "sub").mkdir(parents=True)
     write_clip(tmp_path / "in" / "sub" / "a.mp4", frames)

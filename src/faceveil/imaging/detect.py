@@ -20,9 +20,9 @@ from faceveil.errors import ModelError, OptionError
 from faceveil.imaging.regions import GRID, regions
 from faceveil.imaging.search import Search, Sight
 from faceveil.imaging.shrink import halved
-from faceveil.inference.device import providers, usable_cores
+from faceveil.inference.device import CPU, providers, usable_cores
 from faceveil.inference.onnx_edit import free_image_size
-from faceveil.inference.session import WEIGHTS, make_session, verified_bytes
+from faceveil.inference.session import WEIGHTS, freeing, make_session, verified_bytes
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 CENTERFACE_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
@@ -60,6 +60,10 @@ class NearDetector(Detector, Protocol):
         self, rgb: Uint8Array, boxes: Sequence[tuple[float, float, float, float]]
     ) -> tuple[Face, ...]:
         """Faces whose centres lie in boxes (x0, y0, x1, y1) of pixels, by falling score."""
+        ...
+
+    def release(self) -> None:
+        """Give back the memory that looks have taken; the next look takes it again."""
         ...
 
 
@@ -147,6 +151,12 @@ class CenterFace:
         low, high = places[:, None, :2], places[:, None, 2:]
         own = ((centres >= low) & (centres <= high)).all(axis=2).any(axis=0)
         return _faces((all_boxes[own], landmarks[own], scores[own]), back)
+
+    def release(self) -> None:
+        """Give back what looks have taken, some 90 to 160 MB each at the same time."""
+        if self._session.get_providers() == [CPU]:  # a GPU's arena is not this one
+            least = np.zeros((1, 3, GRID, GRID), np.float32)
+            self._session.run(None, {self._input: least}, freeing())
 
     def _shrunk(self, rgb: Uint8Array) -> tuple[Uint8Array, Float64Array]:
         """The photo at the detector's size, and (2,) pixels of the photo in one of it, x and y."""
