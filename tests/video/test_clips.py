@@ -20,7 +20,7 @@ from faceveil.files.paths import CLIP_SUFFIXES, plan_jobs
 from faceveil.imaging.encode import TEMPORARY
 from faceveil.protect.photo import PhotoOptions
 from faceveil.video.clip import look_at
-from faceveil.video.encoders import FORMATS
+from faceveil.video.container import FORMATS
 from faceveil.video.reader import Reader
 from faceveil.video.render import Renderer
 from tests.files.test_batch import FakeProtector, write_photo

@@ -84,13 +84,14 @@ class FileResult:
         source: the photo.
         target: where its result is, or would be.
         status: ``protected``, ``no_face``, ``skipped`` (already there) or ``failed``.
-        message: why, on one line; empty where all went well.
+        message: why, or what is missing in it, on one line; empty where all went well.
         faces: what was done to each face; in a clip, to each person.
         seconds: time spent on it.
         frames: of a clip; None for a photo.
         spans: of a clip: seconds of each person's first and last sight.
         warning: what is still to be looked at though the file is done; empty as a rule.
         withheld: metadata that went although ``keep_metadata`` was asked for.
+        left_out: of a clip: streams and other parts that did not go along.
     """
 
     source: Path
@@ -103,6 +104,7 @@ class FileResult:
     spans: tuple[tuple[float, float], ...] = ()
     warning: str = ""
     withheld: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def protect_files(

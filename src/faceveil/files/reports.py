@@ -140,7 +140,13 @@ def _of_clip(result: FileResult) -> dict[str, Any]:
     if result.frames is None:
         return {"kind": "photo"}
     spans = [[round(first, 3), round(last, 3)] for first, last in result.spans]
-    return {"kind": "clip", "frames": result.frames, "seen_from_to": spans}
+    left_out = list(result.left_out)
+    return {
+        "kind": "clip",
+        "frames": result.frames,
+        "seen_from_to": spans,
+        "left_out": left_out,
+    }
 
 
 def face_to_dict(face: ProtectedFace) -> dict[str, Any]:

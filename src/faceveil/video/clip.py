@@ -122,14 +122,20 @@ def protect_clip(
     return ProtectedClip(faces, tuple(plan.span(n) for n in numbers), count)
 
 
-def copy_clip(clip: Reader, target: Path, options: WriteOptions) -> None:
+def copy_clip(clip: Reader, plan: Plan, target: Path, options: WriteOptions) -> None:
     """Write a clip in which nobody is, without its metadata: all packets as they are.
+
+    Where its codec must change, its frames are encoded instead.
 
     Args:
         clip: read once.
+        plan: of :func:`look_at`.
         target: where to write.
         options: how.
     """
+    if options.layout.codec != clip.stream.codec_context.codec.canonical_name:
+        protect_clip(clip, plan, 0.0, target, options)
+        return
     clip.rewind()
     with writing(target, clip, replace(options, encode=False)) as writer:
         for packet in clip.packets():
