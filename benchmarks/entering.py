@@ -62,7 +62,7 @@ def unprotected(
 ) -> tuple[int, int]:
     """Frames in which the face is seen, and those of them in which it is not protected."""
     decider = Decider(protector.crop_protector, protector.estimator, PhotoOptions())
-    planner = Planner(protector.detector, decider)
+    planner = Planner(decider)
     for rgb, seconds, faces in found:
         planner.add(rgb, seconds, faces)
     plan, seen, bare = planner.finish("all"), 0, 0

@@ -142,7 +142,7 @@ def flickers(portrait: np.ndarray, frames: int) -> list[dict[str, Any]]:
         protector = faceveil.load_protector(name, threads=1)
         alone = [protector.protect_loaded(Photo(p.planes[0], "L"), options)[0] for p in pictures]
         decider = Decider(protector.crop_protector, protector.estimator, options)
-        planner = Planner(protector.detector, decider)
+        planner = Planner(decider)
         look(planner, protector.detector, pictures)
         strength = strength_of(protector.crop_protector, options.strength)
         with Renderer(planner.finish("all"), strength) as renderer:
@@ -182,7 +182,7 @@ def effect(folder: Path, limit: int, method: str) -> dict[str, Any]:
             rgb = np.repeat(grey[..., None], 3, axis=2)
             pictures.append(Picture((grey,), rgb, 8, True, seconds=i / 25))
         decider = Decider(protector.crop_protector, protector.estimator, options)
-        planner = Planner(protector.detector, decider)
+        planner = Planner(decider)
         look(planner, protector.detector, pictures)
         strength = strength_of(protector.crop_protector, options.strength)
         with Renderer(planner.finish("largest"), strength) as renderer:

@@ -114,6 +114,14 @@ def test_near_a_place_the_same_face_is_found(detector, portrait, size):
     np.testing.assert_allclose(one.landmarks, whole.landmarks, atol=0.05 * eyes)
 
 
+def test_after_its_memory_was_given_back_it_finds_the_same(detector, portrait):
+    before = detector.detect_loosely(portrait)[0]
+    detector.release()
+    (after,) = detector.detect_loosely(portrait)[0]
+    np.testing.assert_array_equal(after.landmarks, before[0].landmarks)
+    assert after.score == before[0].score
+
+
 def test_doubtful_faces_are_those_between_the_two_scores(detector, portrait):
     import cv2
 

@@ -20,7 +20,7 @@ from faceveil.files.paths import CLIP_SUFFIXES, plan_jobs
 from faceveil.imaging.encode import TEMPORARY
 from faceveil.protect.photo import PhotoOptions
 from faceveil.video.clip import look_at
-from faceveil.video.encoders import FORMATS
+from faceveil.video.container import FORMATS
 from faceveil.video.reader import Reader
 from faceveil.video.render import Renderer
 from tests.files.test_batch import FakeProtector, write_photo
@@ -158,6 +158,28 @@ def test_a_turned_clip_is_protected_upright(portrait, san, tmp_path):
     np.testing.assert_allclose(*faces, atol=1)
     assert np.abs(moved[0]).max() > 10
     assert np.corrcoef(moved[0].ravel(), np.rot90(moved[1]).ravel())[0, 1] > 0.95
+
+
+def test_the_detector_s_memory_is_given_back_after_the_first_pass(frames, tmp_path):
+    calls = []
+
+    class Near(FixedDetector):
+        def detect(self, rgb):
+            raise AssertionError("the wide search is for photos")
+
+        def detect_loosely(self, rgb):
+            calls.append("look")
+            return FixedDetector.detect(self, rgb), ()
+
+        def detect_near(self, rgb, boxes):
+            return self.detect_loosely(rgb)[0]
+
+        def release(self):
+            calls.append("release")
+
+    source = write_clip(tmp_path / "a.mp4", frames[:5], sound=None)
+    assert call(source, "-o", tmp_path / "out", "-q", protector=Fake(Near())) == 0
+    assert calls == ["look"] * 5 + ["release"]
 
 
 def test_summary_and_report_name_clips(frames, tmp_path, capsys):

@@ -14,6 +14,7 @@ from faceveil.protect.targets import strength_of
 from faceveil.systems.obscure import Blur
 from faceveil.types import Face
 from faceveil.video.blend import REACH, SIGMA, TOLERANCE, Look, blend
+from faceveil.video.finding import quick_look
 from faceveil.video.people import FIRST_FRAMES, Decider
 from faceveil.video.plan import Planner
 from faceveil.video.render import Renderer
@@ -61,9 +62,10 @@ class KnownFaces:
 
 def run(pictures, protector, options=DEFAULT, workers=1):
     decider = Decider(protector.crop_protector, protector.estimator, options)
-    planner = Planner(protector.detector, decider)
+    planner = Planner(decider)
     for picture in pictures:
-        planner.add(picture.shown(), picture.seconds)
+        rgb = picture.shown()
+        planner.add(rgb, picture.seconds, quick_look(protector.detector, rgb)[0])
     plan = planner.finish(options.faces)
     strength = strength_of(protector.crop_protector, options.strength)
     renderer = Renderer(plan, strength, workers)
@@ -214,9 +216,10 @@ def test_memory_does_not_grow_with_the_clip(pictures):
     frames = [pictures[i % 2] for i in range(many)]
     options = PhotoOptions()
     subject = fake([[transform(view(i % 2), FACE)] for i in range(many)])
-    planner = Planner(subject.detector, Decider(subject.crop_protector, subject.estimator, options))
+    planner = Planner(Decider(subject.crop_protector, subject.estimator, options))
     for k, picture in enumerate(frames):
-        planner.add(picture.shown(), k / 25)
+        rgb = picture.shown()
+        planner.add(rgb, k / 25, subject.detector.detect(rgb))
     renderer = Renderer(planner.finish("all"), 0.8)
     given = 0
 
@@ -269,7 +272,7 @@ def test_crossing_faces_that_the_detector_loses_keep_their_tracks(portrait, san)
     """The real detector; the portrait passes in front of its mirrored, darker copy."""
     person = portrait[20:220, 130:300]
     other = (0.6 * person[:, ::-1]).astype(np.uint8)
-    planner = Planner(san.detector, Decider(san.crop_protector, san.estimator, DEFAULT))
+    planner = Planner(Decider(san.crop_protector, san.estimator, DEFAULT))
     lost = 0
     for k in range(45):
         frame = np.full((260, 640, 3), 100, np.uint8)
@@ -277,8 +280,9 @@ def test_crossing_faces_that_the_detector_loses_keep_their_tracks(portrait, san)
         behind, front = 20 + 10 * k, 460 - 10 * k
         frame[30:230, behind : behind + 170] = other
         frame[20:220, front : front + 170] = person
-        planner.add(frame, k / 25)
-        lost += len(planner.tracker.tracks) == 2 and len(san.detector.detect(frame)) == 1
+        faces, _ = quick_look(san.detector, frame)
+        planner.add(frame, k / 25, faces)
+        lost += len(planner.tracker.tracks) == 2 and len(faces) == 1
     plan = planner.finish("all")
     first, second = plan.tracks
     assert lost > 3

@@ -50,7 +50,7 @@ def run_clips(
 
 
 def _tell(result: FileResult) -> None:
-    if result.status in ("failed", "no_face"):
+    if result.message and result.status != "skipped":
         tqdm.write(f"{shown(result.source)}: {result.message}", file=sys.stderr)
     if result.warning:
         tqdm.write(f"{shown(result.source)}: {result.warning}", file=sys.stderr)

@@ -84,14 +84,15 @@ class FileResult:
         source: the photo.
         target: where its result is, or would be.
         status: ``protected``, ``no_face``, ``skipped`` (already there) or ``failed``.
-        message: why, on one line; empty where all went well.
+        message: why, or what is missing in it, on one line; empty where all went well.
         faces: what was done to each face; in a clip, to each person.
         seconds: time spent on it.
         frames: of a clip; None for a photo.
         spans: of a clip: seconds of each person's first and last sight.
         warning: what is still to be looked at though the file is done; empty as a rule.
         withheld: metadata that went although ``keep_metadata`` was asked for.
-        dropped: other pictures that the file held, such as a gain map: they are never kept.
+        left_out: parts of the file that did not go along: other pictures, such as a gain map, and
+            of a clip streams.
     """
 
     source: Path
@@ -104,7 +105,7 @@ class FileResult:
     spans: tuple[tuple[float, float], ...] = ()
     warning: str = ""
     withheld: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def protect_files(
@@ -239,7 +240,7 @@ def protect_encoded(
         result = without_face(job, options)
         if options.on_no_face == "skip":
             return result, None
-    result = replace(result, dropped=photo.dropped)
+    result = replace(result, left_out=photo.dropped)
     if options.keep_metadata:
         result = replace(result, withheld=photo.withheld)
     del photo  # large ones need the memory for the encoder

@@ -63,8 +63,8 @@ def summary(results: Sequence[FileResult], seconds: float, device: str | None = 
 def _told(results: Sequence[FileResult]) -> str:
     withheld = sum(bool(r.withheld) for r in results)
     told = f"; {withheld} without metadata that may show or name a face" if withheld else ""
-    dropped = Counter(name for r in results for name in r.dropped)
-    named = ", ".join(f"{n} {name}" for name, n in sorted(dropped.items()))
+    parts = Counter(name for r in results if r.frames is None for name in r.left_out)
+    named = ", ".join(f"{n} {name}" for name, n in sorted(parts.items()))
     return f"{told}; left out: {named}" if named else told
 
 
@@ -82,7 +82,7 @@ def to_json(
             "seconds": round(r.seconds, 4),
             "faces": [face_to_dict(f) for f in r.faces],
             **({"withheld": list(r.withheld)} if r.withheld else {}),
-            **({"dropped": list(r.dropped)} if r.dropped else {}),
+            **({"left_out": list(r.left_out)} if r.left_out else {}),
             **_of_clip(r),
         }
         for r in results
@@ -144,7 +144,13 @@ def _of_clip(result: FileResult) -> dict[str, Any]:
     if result.frames is None:
         return {"kind": "photo"}
     spans = [[round(first, 3), round(last, 3)] for first, last in result.spans]
-    return {"kind": "clip", "frames": result.frames, "seen_from_to": spans}
+    left_out = list(result.left_out)
+    return {
+        "kind": "clip",
+        "frames": result.frames,
+        "seen_from_to": spans,
+        "left_out": left_out,
+    }
 
 
 def face_to_dict(face: ProtectedFace) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from faceveil.imaging.regions import GRID, regions
 from faceveil.imaging.search import Search, Sight
 from faceveil.imaging.shrink import halved
 from faceveil.inference.card import WEIGHTS
-from faceveil.inference.device import Choice, usable_cores
-from faceveil.inference.session import session
+from faceveil.inference.device import CPU, Choice, usable_cores
+from faceveil.inference.session import freeing, session
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 CENTERFACE_SHA256 = "6bf0b760b44045f6a2f06a3b8c06c5d92fcf8a39c9f479fe4c326aecfd1691fa"
@@ -60,6 +60,10 @@ class NearDetector(Detector, Protocol):
         self, rgb: Uint8Array, boxes: Sequence[tuple[float, float, float, float]]
     ) -> tuple[Face, ...]:
         """Faces whose centres lie in boxes (x0, y0, x1, y1) of pixels, by falling score."""
+        ...
+
+    def release(self) -> None:
+        """Give back the memory that looks have taken; the next look takes it again."""
         ...
 
 
@@ -143,6 +147,12 @@ class CenterFace:
         low, high = places[:, None, :2], places[:, None, 2:]
         own = ((centres >= low) & (centres <= high)).all(axis=2).any(axis=0)
         return _faces((all_boxes[own], landmarks[own], scores[own]), back)
+
+    def release(self) -> None:
+        """Give back what looks have taken, some 90 to 160 MB each at the same time."""
+        if self._session.get_providers() == [CPU]:  # a GPU's arena is not this one
+            least = np.zeros((1, 3, GRID, GRID), np.float32)
+            self._session.run(None, {self._input: least}, freeing())
 
     def _shrunk(self, rgb: Uint8Array) -> tuple[Uint8Array, Float64Array]:
         """The photo at the detector's size, and (2,) pixels of the photo in one of it, x and y."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from faceveil.errors import ClipError, OptionError
-from faceveil.imaging.detect import Detector
+from faceveil.imaging.detect import Detector, NearDetector
 from faceveil.protect.base import CropProtector
 from faceveil.protect.estimator import GenderEstimator
 from faceveil.protect.photo import PhotoOptions
@@ -70,7 +70,7 @@ def look_at(
     if options.aligned:
         raise OptionError("aligned: not for clips; leave it out")
     decider = Decider(protector.crop_protector, protector.estimator, options)
-    planner, expected = Planner(protector.detector, decider), clip.frames
+    planner, expected = Planner(decider), clip.frames
     frames = ((picture.shown(), picture.seconds) for picture in clip.pictures())
     with ThreadPoolExecutor(workers, thread_name_prefix="faceveil") as pool:
         found = find_faces(frames, protector.detector, pool, workers)
@@ -78,6 +78,8 @@ def look_at(
             planner.add(rgb, seconds, faces)
             if progress is not None:
                 progress(count, 2 * max(expected, count))
+    if isinstance(protector.detector, NearDetector):
+        protector.detector.release()  # the second pass needs the memory
     return planner.finish(options.faces)
 
 
@@ -120,14 +122,20 @@ def protect_clip(
     return ProtectedClip(faces, tuple(plan.span(n) for n in numbers), count)
 
 
-def copy_clip(clip: Reader, target: Path, options: WriteOptions) -> None:
+def copy_clip(clip: Reader, plan: Plan, target: Path, options: WriteOptions) -> None:
     """Write a clip in which nobody is, without its metadata: all packets as they are.
+
+    Where its codec must change, its frames are encoded instead.
 
     Args:
         clip: read once.
+        plan: of :func:`look_at`.
         target: where to write.
         options: how.
     """
+    if options.layout.codec != clip.stream.codec_context.codec.canonical_name:
+        protect_clip(clip, plan, 0.0, target, options)
+        return
     clip.rewind()
     with writing(target, clip, replace(options, encode=False)) as writer:
         for packet in clip.packets():

@@ -19,9 +19,9 @@ from faceveil.imaging.encode import placed
 from faceveil.inference.device import usable_cores
 from faceveil.protect.targets import strength_of
 from faceveil.video.clip import ClipProtector, Progress, copy_clip, look_at, protect_clip
-from faceveil.video.encoders import container_of
+from faceveil.video.container import encodable, fits, kinds_of, lay_out
 from faceveil.video.reader import Reader
-from faceveil.video.writer import WriteOptions
+from faceveil.video.writer import WriteOptions, check_writable
 
 
 def protect_clip_file(
@@ -57,18 +57,23 @@ def _protect(
 ) -> FileResult:
     if is_done(job, options):
         return skipped(job)
-    container_of(job.target.suffix)  # before an hour is spent on it
-    write = WriteOptions(job.target.suffix, options.keep_metadata, threads)
-    workers = threads or usable_cores()
+    workers, suffix = threads or usable_cores(), job.target.suffix
     with Reader(job.source, threads, options.max_pixels) as clip:
+        same = suffix.lower() == job.source.suffix.lower()
+        content = clip.container.format.name if same else ""
+        layout = lay_out(suffix, content, kinds_of(clip.container.streams), encodable(), fits)
+        write = WriteOptions(layout, options.keep_metadata, threads)
+        check_writable(clip, write)  # before an hour is spent on it
         plan = look_at(clip, protector, options.of(job.source), progress, workers)
         if not plan.chosen:
             result = replace(without_face(job, options), frames=plan.frames)
+            notes = "; ".join((result.message, *layout.notes))
             if options.on_no_face == "copy":
                 with placed(job.target, overwrite=options.replaces) as temporary:
-                    copy_clip(clip, temporary, write)
+                    copy_clip(clip, plan, temporary, write)
                     if options.in_place:
                         keep_attributes(job.target, temporary)
+                return replace(result, message=notes, left_out=layout.left_out)
             return result
         with placed(job.target, overwrite=options.replaces) as temporary:
             strength = strength_of(protector.crop_protector, options.photo.strength)
@@ -79,8 +84,10 @@ def _protect(
         job.source,
         job.target,
         "protected",
+        "; ".join(layout.notes),
         faces=done.faces,
         frames=done.frames,
         spans=done.spans,
         warning=job.warning,
+        left_out=layout.left_out,
     )

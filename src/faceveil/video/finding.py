@@ -65,7 +65,7 @@ def find_faces(
         if cut:
             _end_shot(window, before, detector, pool)
         if before is None or cut or len(window.between) == every - 1:
-            found = pool.submit(_search, detector, rgb)
+            found = pool.submit(quick_look, detector, rgb)
             _ask_between(window, before, found, detector, pool)
             window.asked.append((rgb, seconds, found))
             before = found
@@ -90,7 +90,7 @@ def _end_shot(
     if not window.between:
         return
     rgb, seconds = window.between.pop()
-    found = pool.submit(_search, detector, rgb)
+    found = pool.submit(quick_look, detector, rgb)
     _ask_between(window, before, found, detector, pool)
     window.asked.append((rgb, seconds, found))
 
@@ -108,7 +108,11 @@ def _ask_between(
     window.between = []
 
 
-def _search(detector: Detector, rgb: Uint8Array) -> _Found:
+def quick_look(detector: Detector, rgb: Uint8Array) -> _Found:
+    """Faces of a frame, and what may be one, by one look at the whole of it.
+
+    The wider search that photos get would take longer than all else that is done to a frame.
+    """
     if isinstance(detector, NearDetector):
         return detector.detect_loosely(rgb)
     return detector.detect(rgb), ()

@@ -12,7 +12,7 @@ import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.imaging.crop import extract_crop
-from faceveil.imaging.detect import NearDetector, face_numbers
+from faceveil.imaging.detect import face_numbers
 from faceveil.imaging.geometry import canonical_from_landmarks, transform
 from faceveil.imaging.paste import apply_patches, crop_patch
 from faceveil.imaging.photo import from_rgb
@@ -25,6 +25,7 @@ from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 from faceveil.video.association import iou
 from faceveil.video.blend import REACH, Look, blend
 from faceveil.video.clip import ClipProtector
+from faceveil.video.finding import quick_look
 from faceveil.video.people import Decider, Person
 from faceveil.video.plan import HIDDEN
 from faceveil.video.smooth import OneEuro
@@ -114,9 +115,7 @@ class Live:
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         """The faces of a frame; may run at any time, in any thread."""
-        if isinstance(self._detector, NearDetector):  # a thorough search is too slow for a camera
-            return self._detector.detect_loosely(rgb)[0]
-        return self._detector.detect(rgb)
+        return quick_look(self._detector, rgb)[0]
 
     def begin(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceveil.errors import OptionError
-from faceveil.imaging.detect import Detector, face_numbers
+from faceveil.imaging.detect import face_numbers
 from faceveil.imaging.geometry import canonical_from_landmarks
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 from faceveil.video.association import iou
@@ -44,23 +44,21 @@ class Planner:
     """The first pass: looks at all frames in order.
 
     Args:
-        detector: finds faces.
         decider: decides for each person.
     """
 
-    def __init__(self, detector: Detector, decider: Decider) -> None:
-        self.detector, self.decider, self.tracker = detector, decider, Tracker()
+    def __init__(self, decider: Decider) -> None:
+        self.decider, self.tracker = decider, Tracker()
 
-    def add(self, rgb: Uint8Array, seconds: float, faces: tuple[Face, ...] | None = None) -> None:
+    def add(self, rgb: Uint8Array, seconds: float, faces: tuple[Face, ...]) -> None:
         """Take the next frame.
 
         Args:
             rgb: (H, W, 3) upright.
             seconds: its time.
-            faces: of it; the detector is asked where None.
+            faces: of it.
         """
-        found = self.detector.detect(rgb) if faces is None else faces
-        for track, face in self.tracker.add(seconds, rgb, found):
+        for track, face in self.tracker.add(seconds, rgb, faces):
             self.decider.see(track.number, rgb, face)
         self.decider.forget({track.number for track in self.tracker.live})
 

@@ -99,9 +99,9 @@ class Reader:
             ClipError: if the clip is damaged, ends early, or changes its size.
         """
         av, stream = pyav(), self.stream
-        count, last, end = 0, None, 0.0
+        count, end = 0, 0.0
         shape: tuple[int, int] | None = None
-        step = max(1, round(1 / (float(stream.average_rate or 25) * float(stream.time_base))))
+        clock = _Clock(stream, by_place=self.container.format.name == "avi")
         try:
             for packet in self.container.demux([stream, *self.companions()]):
                 if packet.is_corrupt:
@@ -113,10 +113,9 @@ class Reader:
                     if other is not None and packet.size:
                         other(packet)
                     continue
+                clock.begin(packet)
                 for frame in packet.decode():
-                    pts = frame.pts if frame.pts is not None else (last or 0) + step
-                    if last is not None and pts <= last:
-                        pts = last + 1  # encoders refuse frames of one time
+                    pts = clock.time_of(frame)
                     size = (frame.width, frame.height)
                     if shape is None:
                         shape, self.matrix = size, display_matrix(frame)
@@ -124,7 +123,7 @@ class Reader:
                         raise ClipError("changes its size midway; convert it to one size first")
                     seconds = float(pts * stream.time_base)
                     yield picture_of(frame, pts, upright_of(self.matrix, *size), seconds)
-                    count, last = count + 1, pts
+                    count += 1
         except (av.error.FFmpegError, EOFError) as error:
             raise clip_error(error, "damaged; get a whole copy of it") from error
         self._check_end(count, end)
@@ -167,3 +166,41 @@ class Reader:
             raise ClipError(
                 f"cut off after {end:.1f} of {self._length():.1f} seconds; get a whole copy of it"
             )
+
+
+class _Clock:
+    """When each frame of a stream is shown: never twice the same, since encoders refuse that.
+
+    Args:
+        stream: PyAV's.
+        by_place: the container stores an order of frames and no times, as AVI does. FFmpeg's guess
+            depends on the codec, and is out of order where frames look ahead; a packet's place
+            counts instead, less the decoder's delay.
+    """
+
+    def __init__(self, stream: Any, *, by_place: bool) -> None:
+        rate = float(stream.average_rate or 25)
+        self._step = max(1, round(1 / (rate * float(stream.time_base))))
+        self._by_place = by_place
+        self._first: int | None = None
+        self._delay: int | None = None
+        self._last: int | None = None
+
+    def begin(self, packet: Any) -> None:
+        """Take the stream's next packet, before its frames."""
+        if self._first is None:
+            self._first = packet.dts
+
+    def time_of(self, frame: Any) -> int:
+        """The next frame's time in units of the stream."""
+        pts = frame.dts if self._by_place else frame.pts
+        if pts is None:
+            pts = 0 if self._last is None else self._last + self._step
+        elif self._by_place:
+            if self._delay is None:
+                self._delay = pts - (self._first or 0)
+            pts -= self._delay
+        if self._last is not None and pts <= self._last:
+            pts = self._last + 1
+        self._last = int(pts)
+        return self._last

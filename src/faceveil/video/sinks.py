@@ -16,7 +16,7 @@ from faceveil.imaging.encode import placed
 from faceveil.types import Uint8Array
 from faceveil.video.cameras import Frame
 from faceveil.video.codec import clip_error, pyav
-from faceveil.video.encoders import container_of, encoder
+from faceveil.video.container import ENCODERS, container_of, encodable
 
 RECORDINGS = (".mkv", ".mp4", ".m4v", ".mov", ".ts", ".m2ts")
 """Endings of files that take H.264 with a time for each frame."""
@@ -70,7 +70,9 @@ class Recording:
 
     def __init__(self, container: Any) -> None:
         self._container = container
-        self._name, options = encoder("h264", container)
+        if "h264" not in encodable():
+            raise ClipError("H.264 cannot be written here; reinstall av")
+        self._name, options = ENCODERS["h264"]
         self._options = {**options, "crf": "20", "preset": "veryfast"}
         self._stream: Any = None
         self._last = -1

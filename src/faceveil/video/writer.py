@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +14,7 @@ from typing import Any
 
 from faceveil.errors import OutputError
 from faceveil.video.codec import clip_error, frame_of, pyav
-from faceveil.video.encoders import (
-    BY_QUANTISER,
-    QUANTISER,
-    container_of,
-    encoder,
-    pixel_format,
-)
+from faceveil.video.container import BY_QUANTISER, ENCODERS, QUANTISER, Layout, pixel_format
 from faceveil.video.picture import Picture
 from faceveil.video.reader import Reader
 
@@ -27,13 +24,13 @@ class WriteOptions:
     """How a clip is written.
 
     Attributes:
-        suffix: ending of its name, by which the container is chosen.
+        layout: in which container, with which streams.
         keep_metadata: copy titles, places and dates too.
         threads: of the encoder; 0 takes all cores.
         encode: False copies the frames, too.
     """
 
-    suffix: str
+    layout: Layout
     keep_metadata: bool = False
     threads: int = 0
     encode: bool = True
@@ -48,7 +45,7 @@ class Writer:
         options: how.
 
     Raises:
-        ClipError: if there is no encoder for that kind of clip.
+        ClipError: if a stream cannot be copied.
     """
 
     def __init__(self, container: Any, source: Reader, options: WriteOptions) -> None:
@@ -57,9 +54,10 @@ class Writer:
         self._durations: dict[int, int] = {}
         # Each stream is added in the original's order, so that players choose the same sound.
         self._copies: dict[int, Any] = {}
-        for stream in sorted((source.stream, *source.companions()), key=lambda s: s.index):
+        copied = [s for s in source.companions() if s.index in options.layout.copied]
+        for stream in sorted((source.stream, *copied), key=lambda s: s.index):
             if stream is source.stream and options.encode:
-                self._encode(source, options.threads)
+                self._encode(source, options)
                 continue
             try:
                 copy = container.add_stream_from_template(stream, opaque=True)
@@ -78,20 +76,21 @@ class Writer:
         if options.keep_metadata:
             container.metadata.update(source.container.metadata)
 
-    def _encode(self, source: Reader, threads: int) -> None:
+    def _encode(self, source: Reader, options: WriteOptions) -> None:
         """Add the stream of the protected frames."""
         old = source.stream.codec_context
-        name, settings = encoder(old.name, self.container)
+        name, settings = ENCODERS[options.layout.codec]
+        os.environ.setdefault("SVT_LOG", "1")  # the encoder of AV1 tells its settings otherwise
         rate = source.stream.average_rate or Fraction(25)
         self.stream = self.container.add_stream(name, rate=rate, options=dict(settings))
         new = self.stream.codec_context
         new.width, new.height = old.width, old.height
-        self._format = new.pix_fmt = pixel_format(old.pix_fmt, new.codec)
+        self._format = new.pix_fmt = pixel_format(old.pix_fmt, new.codec, old.width, old.height)
         # The stream's own unit of time, whatever the mean rate, and no reordering: each frame has
         # its time in every container.
         new.time_base = self.stream.time_base = self._base
         new.max_b_frames = 0
-        new.thread_count = threads
+        new.thread_count = options.threads
         if old.sample_aspect_ratio:
             new.sample_aspect_ratio = old.sample_aspect_ratio
         for what in ("color_range", "colorspace", "color_primaries", "color_trc"):
@@ -100,7 +99,9 @@ class Writer:
             new.qscale, new.global_quality = True, QUANTISER
 
     def copy(self, packet: Any) -> None:
-        """Copy a packet of a stream that is not encoded."""
+        """Copy a packet of a stream that is not encoded; of one that is left out, nothing."""
+        if packet.stream.index not in self._copies:
+            return
         packet.stream = self._copies[packet.stream.index]
         with _writing():
             self.container.mux(packet)
@@ -129,29 +130,39 @@ def writing(path: Path, source: Reader, options: WriteOptions) -> Iterator[Write
     """A writer to a file, which is whole when the block is done.
 
     Raises:
-        ClipError: if there is no container or encoder for that kind of clip.
+        ClipError: if a stream cannot be copied.
         OutputError: if the file cannot be written.
     """
-    av = pyav()
-    kind = container_of(options.suffix)
-    with _writing():
-        container = av.open(f"file:{path.absolute()}", "w", format=kind)
-    try:
+    with _opened(f"file:{path.absolute()}", options) as container:
         writer = Writer(container, source, options)
         yield writer
         writer.finish()
-    finally:
-        # After a failure the end cannot be written; the file is given up anyway.
-        with _ignoring(av.error.FFmpegError):
-            container.close()
+
+
+def check_writable(source: Reader, options: WriteOptions) -> None:
+    """Write a beginning without frames into memory, before a clip is read for it.
+
+    Raises:
+        ClipError: if a stream cannot be copied.
+        OutputError: if such a clip cannot be written.
+    """
+    with _opened(io.BytesIO(), options) as container:
+        Writer(container, source, options)
+        with _writing():
+            container.start_encoding()
 
 
 @contextmanager
-def _ignoring(*errors: type[BaseException]) -> Iterator[None]:
+def _opened(file: Any, options: WriteOptions) -> Iterator[Any]:
+    av = pyav()
+    with _writing():
+        container = av.open(file, "w", format=options.layout.container)
     try:
-        yield
-    except errors:
-        return
+        yield container
+    finally:
+        # After a failure the end cannot be written; the file is given up anyway.
+        with contextlib.suppress(av.error.FFmpegError):
+            container.close()
 
 
 @contextmanager
