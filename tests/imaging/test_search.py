@@ -1,11 +1,15 @@
 """Faces that one look misses: small, turned, dark, or larger than the photo."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faceveil.imaging.detect import CenterFace
-from faceveil.imaging.search import turned_back
+from faceveil.imaging.search import _OVERLAP, _TILE, _spans, odd, turned_back
 from faceveil.inference.device import Choice
 
 
@@ -79,3 +83,51 @@ def test_a_face_that_fills_the_photo(detector, portrait):
     scale = 1600 / 175
     np.testing.assert_allclose(face.landmarks[0] / scale, (203 - 165, 102 - 40), atol=5)
     np.testing.assert_allclose(face.landmarks[1] / scale, (247 - 165, 105 - 40), atol=5)
+
+
+def looks(detector, photo, monkeypatch):
+    """Sizes of what the network looks at in one search."""
+    find, seen = detector._find, []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            detector, "_find", lambda rgb, least: seen.append(rgb.shape) or find(rgb, least)
+        )
+        detector.search(photo)
+    return seen
+
+
+def test_a_plain_face_costs_one_look(detector, head, monkeypatch):
+    assert len(looks(detector, head, monkeypatch)) == 1
+
+
+def test_a_doubtful_place_costs_one_small_look_in_all_orientations(detector, head, monkeypatch):
+    photo = np.full((320, 320, 3), 120, np.uint8)
+    photo[70:, 60:290] = head
+    ball = cv2.circle(np.full((60, 60, 3), 120, np.uint8), (30, 30), 12, (205, 170, 150), -1)
+    photo[:60, :60] = ball
+    first = detector.detect_loosely(photo)
+    assert (len(first[0]), len(first[1])) == (1, 0)
+    monkeypatch.setattr("faceveil.imaging.search.LEAST", 1e-3)
+    seen = looks(detector, photo, monkeypatch)
+    assert len(seen) > 1
+    assert {max(shape) for shape in seen[1:]} == {192}
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_an_upside_down_face_of_a_high_score_is_looked_at_again(detector, head, turns):
+    photo = np.ascontiguousarray(np.rot90(head, turns))
+    first = detector.detect_loosely(photo)[0]
+    (face,) = detector.detect(photo)
+    assert not odd(turned_back(face.landmarks, head.shape[:2], turns, edge=1))
+    assert all(odd(np.asarray(f.landmarks, float)) for f in first)
+
+
+@given(st.integers(1, 40_000))
+def test_tiles_cover_a_length_and_are_no_larger_than_they_must_be(length):
+    spans = list(_spans(length))
+    assert spans[0][0] == 0
+    assert spans[-1][1] == length
+    assert all(0 < end - start <= _TILE for start, end in spans)
+    overlaps = [a[1] - b[0] for a, b in itertools.pairwise(spans)]
+    assert all(o >= _OVERLAP - 1 for o in overlaps)
+    assert all(o <= _OVERLAP + 65 for o in overlaps)
