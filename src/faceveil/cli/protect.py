@@ -230,7 +230,7 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
 
 def _meaning(method: Protector, options: BatchOptions) -> str:
     """What a random target means, where targets are drawn."""
-    return COIN if options.photo.wish(method.crop_protector) == "random" else ""
+    return COIN if options.photo.aim(method.crop_protector).target == "random" else ""
 
 
 def _options(arguments: argparse.Namespace) -> BatchOptions:
@@ -302,7 +302,7 @@ def _load(
 
     protector = load_protector(**method_of(arguments), threads=threads)
     # A target that cannot be had is said before any photo; so is a key that has just been made.
-    if options.photo.wish(protector.crop_protector) == "random" and not told:
+    if options.photo.aim(protector.crop_protector).target == "random" and not told:
         _tell(arguments, _own_key_told(arguments, options))
     return protector
 
