@@ -157,8 +157,9 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
     from faceveil.cli.batches import run_clips, run_photos
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
+    from faceveil.files.jobs import plan_jobs
     from faceveil.files.memory import hand_back_large_blocks
-    from faceveil.files.paths import is_clip, plan_jobs, shown
+    from faceveil.files.paths import is_clip, shown
     from faceveil.files.reports import (
         check_report,
         counts,
