@@ -24,7 +24,7 @@ from machine import machine
 
 from faceveil import load_protector
 from faceveil.files.batch import BatchOptions, protect_files
-from faceveil.files.paths import plan_jobs
+from faceveil.files.jobs import plan_jobs
 from faceveil.protect.photo import PhotoOptions
 
 ROOT = Path(__file__).parents[1]

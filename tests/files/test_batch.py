@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from faceveil.files.batch import BatchOptions, protect_files
-from faceveil.files.paths import plan_jobs
+from faceveil.files.jobs import plan_jobs
 from faceveil.files.reports import counts, summary, to_json
 from faceveil.imaging.encode import TEMPORARY
 from faceveil.protect.photo import PhotoOptions, protect_photo

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from faceveil.files.attributes import keep_attributes
-from faceveil.files.paths import plan_jobs
+from faceveil.files.jobs import plan_jobs
 from tests.cli.test_protect import call
 from tests.files.test_batch import write_photo
 

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceveil.files.memory import Room, hand_back_large_blocks, room_for
+from faceveil.files.memory import Budget, hand_back_large_blocks, memory_for
 from tests.files.test_batch import run, write_photo
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 15), min_size=1, max_size=12))
 def test_never_more_than_there_is_except_one_alone(amounts):
-    room, inside, lock, worst = Room(10), [], threading.Lock(), []
+    budget, inside, lock, worst = Budget(10), [], threading.Lock(), []
 
     def work(amount):
-        with room.take(amount):
+        with budget.take(amount):
             with lock:
                 inside.append(amount)
                 worst.append(sum(inside) if len([a for a in inside if a]) > 1 else 0)
@@ -35,12 +35,12 @@ def test_never_more_than_there_is_except_one_alone(amounts):
 
 
 def test_a_large_one_is_not_passed_by_small_ones():
-    room, order = Room(10), []
-    first = room.take(5)
+    budget, order = Budget(10), []
+    first = budget.take(5)
     first.__enter__()
 
     def work(amount):
-        with room.take(amount):
+        with budget.take(amount):
             order.append(amount)
 
     threads = []
@@ -56,22 +56,22 @@ def test_a_large_one_is_not_passed_by_small_ones():
 
 
 def test_room_is_given_back_after_an_error():
-    room = Room(1)
+    budget = Budget(1)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), room.take(5):
+        with pytest.raises(ZeroDivisionError), budget.take(5):
             raise ZeroDivisionError
-    with room.take(1):
+    with budget.take(1):
         pass
 
 
 def test_files_that_will_be_refused_need_none(tmp_path):
     data = write_photo(tmp_path / "x.png").read_bytes()
-    with room_for(data, max_pixels=10), room_for(b"no photo", max_pixels=10):
+    with memory_for(data, max_pixels=10), memory_for(b"no photo", max_pixels=10):
         pass
 
 
-def test_batch_works_with_room_for_one_photo_only(tmp_path, monkeypatch):
-    monkeypatch.setattr("faceveil.files.memory._ROOM", Room(1))
+def test_batch_works_with_memory_for_one_photo_only(tmp_path, monkeypatch):
+    monkeypatch.setattr("faceveil.files.memory._PIXELS", Budget(1))
     for i in range(5):
         write_photo(tmp_path / "in" / f"{i}.png", i)
     assert {r.status for r in run(tmp_path / "in", tmp_path / "out", workers=4)} == {"protected"}

@@ -6,7 +6,8 @@ import os
 import pytest
 from PIL import Image
 
-from faceveil.files.paths import kind_of, plan_jobs
+from faceveil.files.jobs import plan_jobs
+from faceveil.files.paths import kind_of
 from tests.cli.test_protect import call
 from tests.files.test_batch import write_photo
 

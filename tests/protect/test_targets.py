@@ -8,11 +8,9 @@ from faceveil.protect.photo import PhotoOptions
 from faceveil.protect.targets import (
     DEFAULT_STRENGTH,
     Draw,
-    asks_for_gender,
     gender_name,
     numeric_targets,
     strength_of,
-    wish,
 )
 from tests.protect.fakes import BrightenProtector
 
@@ -79,35 +77,6 @@ def test_keys_do_not_show_when_printed():
     for thing in (Draw(3, secret), options, options.draw):
         assert "secret" not in repr(thing)
     assert "Ada" in repr(options)
-
-
-@pytest.mark.parametrize(
-    ("own", "asked", "drawn", "expected"),
-    [
-        ("opposite", None, False, "opposite"),
-        ("neutral", None, False, "neutral"),
-        ("neutral", None, True, "random"),
-        ("neutral", "same", False, "same"),
-        ("opposite", "random", True, "random"),
-        (None, None, False, "neutral"),
-    ],
-)
-def test_wish(own, asked, drawn, expected):
-    assert wish("m", own, asked, drawn=drawn) == expected
-
-
-@pytest.mark.parametrize(("asked", "drawn"), [("neutral", False), (None, True)])
-def test_a_wish_that_cannot_be_granted(asked, drawn):
-    with pytest.raises(OptionError, match="blur does the same to every face; leave it out"):
-        wish("blur", None, asked, drawn=drawn)
-
-
-def test_who_is_asked_for_a_gender():
-    assert asks_for_gender("opposite", False)
-    assert asks_for_gender("same", False)
-    assert asks_for_gender("neutral", True)
-    assert not asks_for_gender("neutral", False)
-    assert not asks_for_gender("random", False)
 
 
 def test_words_for_genders():

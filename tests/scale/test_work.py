@@ -11,7 +11,7 @@ import pytest
 from faceveil.cli.main import main
 from faceveil.errors import FaceVeilError, OptionError
 from faceveil.files.batch import BatchOptions, protect_files
-from faceveil.files.paths import plan_jobs
+from faceveil.files.jobs import plan_jobs
 from faceveil.protect.photo import PhotoOptions
 from faceveil.scale import parquet
 from faceveil.scale.columns import image_column

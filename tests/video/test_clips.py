@@ -16,7 +16,8 @@ import pytest
 import faceveil
 from faceveil.cli import protect
 from faceveil.cli.main import build_parser
-from faceveil.files.paths import CLIP_SUFFIXES, plan_jobs
+from faceveil.files.jobs import plan_jobs
+from faceveil.files.paths import CLIP_SUFFIXES
 from faceveil.imaging.encode import TEMPORARY
 from faceveil.protect.photo import PhotoOptions
 from faceveil.video.clip import look_at

@@ -9,7 +9,8 @@ from typing import Any
 from tqdm import tqdm
 
 from faceveil.files.batch import BatchOptions, FileResult, protect_files
-from faceveil.files.paths import Job, shown
+from faceveil.files.jobs import Job
+from faceveil.files.paths import shown
 
 # One process prints. The lock that tqdm makes otherwise also loads multiprocessing.
 tqdm.set_lock(threading.RLock())

@@ -158,8 +158,9 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
     from faceveil.cli.batches import run_clips, run_photos
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
+    from faceveil.files.jobs import plan_jobs
     from faceveil.files.memory import hand_back_large_blocks
-    from faceveil.files.paths import is_clip, plan_jobs, shown
+    from faceveil.files.paths import is_clip, shown
     from faceveil.files.reports import (
         check_report,
         counts,
@@ -233,7 +234,7 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
 
 def _meaning(method: Protector, options: BatchOptions) -> str:
     """What a random target means, where targets are drawn."""
-    return COIN if options.photo.wish(method.crop_protector) == "random" else ""
+    return COIN if options.photo.aim(method.crop_protector).target == "random" else ""
 
 
 def _options(arguments: argparse.Namespace) -> BatchOptions:
@@ -305,7 +306,7 @@ def _load(
 
     protector = load_protector(**method_of(arguments), threads=threads)
     # A target that cannot be had is said before any photo; so is a key that has just been made.
-    if options.photo.wish(protector.crop_protector) == "random" and not told:
+    if options.photo.aim(protector.crop_protector).target == "random" and not told:
         _tell(arguments, _own_key_told(arguments, options))
     return protector
 

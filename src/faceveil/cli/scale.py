@@ -99,7 +99,7 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
         **task.method, threads=1
     )  # what is wrong is told before a cluster starts
     photo = options.photo
-    if photo.wish(method.crop_protector) == "random" and not photo.key and photo.seed is None:
+    if photo.aim(method.crop_protector).target == "random" and not photo.key and photo.seed is None:
         # Workers elsewhere have keys of their own; all photos of a job hang on this machine's.
         key = own_key()
         options = replace(options, photo=replace(photo, own=key.secret))

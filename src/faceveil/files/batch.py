@@ -13,8 +13,8 @@ from typing import Literal, Protocol
 
 from faceveil.errors import ExistingOutputError, FaceVeilError, NoFaceError
 from faceveil.files.attributes import keep_attributes
-from faceveil.files.memory import room_for
-from faceveil.files.paths import Job
+from faceveil.files.jobs import Job
+from faceveil.files.memory import memory_for
 from faceveil.imaging.decode import MAX_PIXELS, decode_photo, read_photo
 from faceveil.imaging.encode import encode_photo, placed
 from faceveil.imaging.photo import Photo
@@ -113,7 +113,7 @@ def protect_files(
 ) -> Iterator[FileResult]:
     """Protect files, and yield what became of each in order.
 
-    At most one photo per worker is in memory, and of large ones fewer (:mod:`.room`).
+    At most one photo per worker is in memory, and of large ones fewer (:mod:`.memory`).
 
     Args:
         jobs: what is to be done.
@@ -209,7 +209,7 @@ def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> File
     if is_done(job, options):
         return skipped(job)
     data = read_photo(job.source)
-    with room_for(data, max_pixels=options.max_pixels):
+    with memory_for(data, max_pixels=options.max_pixels):
         photo = [replace(decode_photo(data, max_pixels=options.max_pixels), spare=True)]
         result, encoded = protect_encoded(job, photo.pop(), protector, options)
         if encoded is not None:

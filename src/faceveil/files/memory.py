@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from faceveil.imaging.decode import header_pixels
 
-ROOM = 100_000_000
+MOST_PIXELS = 100_000_000
 """Pixels of all photos in work together; at 20 bytes each that is 2 GB."""
 
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
@@ -30,7 +30,7 @@ def hand_back_large_blocks() -> None:
             mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
-class Room:
+class Budget:
     """Lets work in while what it needs fits beside the rest, in the order it came.
 
     What needs more than there is goes in alone.
@@ -59,16 +59,16 @@ class Room:
                 self._changed.notify_all()
 
 
-_ROOM = Room(ROOM)  # memory is the process's, so its bound is as well
+_PIXELS = Budget(MOST_PIXELS)  # memory is the process's, so its bound is as well
 
 
 @contextmanager
-def room_for(*photos: bytes, max_pixels: int) -> Iterator[None]:
-    """Hold the room that the photos of these files need together, by their headers.
+def memory_for(*photos: bytes, max_pixels: int) -> Iterator[None]:
+    """Hold the memory that the photos of these files need together, by their headers.
 
     Args:
         photos: files; those that will be refused need none.
         max_pixels: larger photos are refused.
     """
-    with _ROOM.take(sum(header_pixels(data, max_pixels) for data in photos)):
+    with _PIXELS.take(sum(header_pixels(data, max_pixels) for data in photos)):
         yield

@@ -12,7 +12,8 @@ from typing import Any
 
 from faceveil.errors import OptionError, OutputError
 from faceveil.files.batch import FileResult, Status
-from faceveil.files.paths import Job, shown
+from faceveil.files.jobs import Job
+from faceveil.files.paths import shown
 from faceveil.imaging.encode import write_atomic
 from faceveil.types import ProtectedFace
 

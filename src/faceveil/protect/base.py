@@ -59,4 +59,18 @@ class CropProtector(Protocol):
         ...
 
 
-__all__ = ["CropProtector", "Target"]
+@runtime_checkable
+class FixesForPerson(Protocol):
+    """A protector that makes choices for each picture, and can make them once for a person."""
+
+    def fix_for_person(
+        self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
+    ) -> CropProtector:
+        """The protector with its choices made, for clips.
+
+        Args:
+            faces: (N, 224, 224[, 3]) in [0, 1], canonical crops of one person, N >= 1.
+            target: (1,) what the person is to read as.
+            landmarks: (N, 5, 2) in pixels of the crops.
+        """
+        ...

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from faceveil.errors import OptionError
-from faceveil.imaging.crop import extract_crop, luma
+from faceveil.imaging.crop import extract_crop
 from faceveil.imaging.detect import Detector, choose_faces
 from faceveil.imaging.geometry import (
     CROP_SIZE,
@@ -21,18 +21,9 @@ from faceveil.imaging.paste import Patch, apply_patches, crop_patch
 from faceveil.imaging.photo import Photo, as_rgb, own_change
 from faceveil.protect.base import CropProtector
 from faceveil.protect.change import change_of
+from faceveil.protect.decide import Aim
 from faceveil.protect.estimator import GenderEstimator
-from faceveil.protect.targets import (
-    UNKNOWN,
-    Draw,
-    asks_for_gender,
-    checked_strength,
-    gender_name,
-    numeric_targets,
-    strength_of,
-    target_names,
-    wish,
-)
+from faceveil.protect.targets import Draw, checked_strength, gender_name, target_names
 from faceveil.types import (
     Face,
     Float32Array,
@@ -71,14 +62,20 @@ class PhotoOptions:
     person: str = ""
     own: bytes = field(default=b"", repr=False)
 
-    def wish(self, protector: CropProtector) -> Target:
-        """What faces are to read as.
+    def aim(self, method: CropProtector) -> Aim:
+        """What that method is to do to faces.
 
         Raises:
-            OptionError: if there is a wish that the method cannot grant.
+            OptionError: if something is wanted that the method cannot do.
         """
-        drawn = bool(self.key or self.person)
-        return wish(protector.name, protector.own_target, self.target, drawn=drawn)
+        return Aim.of(
+            method,
+            gender=self.gender,
+            target=self.target,
+            strength=self.strength,
+            draw=self.draw,
+            drawn=bool(self.key or self.person),
+        )
 
     @property
     def draw(self) -> Draw:
@@ -118,9 +115,9 @@ def protect_photo(
         the photo itself and an empty tuple where there is no face.
     """
     rgb = as_rgb(photo)
-    options.wish(protector)  # a wish that cannot be granted, even where there is no face
+    aim = options.aim(protector)  # what cannot be done is said even where there is no face
     if options.aligned:
-        return _protect_aligned(photo, protector, estimator, options)
+        return _protect_aligned(photo, protector, estimator, aim)
     found = detector.detect(rgb) if given_faces is None else given_faces
     faces = choose_faces(found, options.faces)
     if not faces:
@@ -134,7 +131,7 @@ def protect_photo(
         # One face at a time: a crowd needs no more memory, and a batch is no quicker.
         for face, matrix, crop in zip(faces, maps, crops, strict=True):
             points = transform(matrix, face.landmarks)[None]
-            change, described = _changed(face, crop, points, protector, estimator, options)
+            change, described = _changed(face, crop, points, protector, estimator, aim)
             done.append(described)
             yield crop_patch(own_change(photo, crop[0], change), matrix, rgb.shape)
 
@@ -147,27 +144,24 @@ def _changed(
     points: Float64Array | None,
     protector: CropProtector,
     estimator: GenderEstimator,
-    options: PhotoOptions,
+    aim: Aim,
 ) -> tuple[Float32Array, ProtectedFace]:
     """The change of a face's crop, (1, 224, 224, 3), and what is said of it."""
-    wanted = options.wish(protector)
-    male, p_male = _genders(options, protector, estimator, crop)
-    target = numeric_targets(male, wanted, crop, options.draw)
-    share = strength_of(protector, options.strength)
-    change = (share * change_of(protector, crop, male, target, points))[0]
+    decided = aim.decide(crop, estimator)
+    change = aim.strength * change_of(protector, crop, decided.male, decided.target, points)
     described = ProtectedFace(
         face=face,
-        gender=gender_name(float(male[0])),
-        gender_given=options.gender is not None,
-        p_male=None if p_male is None else float(p_male[0]),
-        target=target_names(target)[0],
+        gender=gender_name(float(decided.male[0])),
+        gender_given=aim.gender is not None,
+        p_male=None if decided.p_male is None else float(decided.p_male[0]),
+        target=target_names(decided.target)[0],
         mean_change=float(np.abs(change).mean()),
     )
-    return change, described
+    return change[0], described
 
 
 def _protect_aligned(
-    photo: Photo, protector: CropProtector, estimator: GenderEstimator, options: PhotoOptions
+    photo: Photo, protector: CropProtector, estimator: GenderEstimator, aim: Aim
 ) -> tuple[Photo, tuple[ProtectedFace, ...]]:
     """A photo that is a canonical crop: the change covers it whole, without a feather."""
     height, width = photo.pixels.shape[:2]
@@ -181,26 +175,8 @@ def _protect_aligned(
     crop = np.asarray(cv2.resize(rgb, full, interpolation=method), np.uint8)[None]
     points = canonical_template(height).astype(np.float32)
     face = Face((0.0, 0.0, float(width), float(height)), points)
-    change, described = _changed(face, crop, None, protector, estimator, options)
+    change, described = _changed(face, crop, None, protector, estimator, aim)
     change = own_change(photo, crop[0], change)
     method = cv2.INTER_AREA if height < CROP_SIZE else cv2.INTER_CUBIC
     own = np.asarray(cv2.resize(change, (width, height), interpolation=method), np.float32)
     return apply_patches(photo, [Patch(0, 0, own)]), (described,)
-
-
-def _genders(
-    options: PhotoOptions,
-    protector: CropProtector,
-    estimator: GenderEstimator,
-    crops: Uint8Array,
-) -> tuple[Float32Array, Float32Array | None]:
-    """1 for male and 0 for female of each face, and P(male) where it was estimated.
-
-    Where nothing depends on it, nobody's gender is read: 0.5.
-    """
-    if options.gender is not None:
-        return np.full(len(crops), options.gender == "male", np.float32), None
-    if not asks_for_gender(options.wish(protector), protector.needs_gender):
-        return np.full(len(crops), UNKNOWN, np.float32), None
-    p_male = estimator.p_male(luma(crops))
-    return (p_male >= 0.5).astype(np.float32), p_male

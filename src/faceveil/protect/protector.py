@@ -8,24 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from faceveil.errors import OptionError
-from faceveil.imaging.crop import luma
 from faceveil.imaging.decode import MAX_PIXELS, load_photo
 from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.photo import Photo, as_rgb, from_rgb
 from faceveil.protect.base import CropProtector
 from faceveil.protect.change import change_of
+from faceveil.protect.decide import Aim
 from faceveil.protect.estimator import GenderEstimator
 from faceveil.protect.photo import PhotoOptions, protect_photo
-from faceveil.protect.targets import (
-    UNKNOWN,
-    Draw,
-    asks_for_gender,
-    checked_strength,
-    numeric_targets,
-    strength_of,
-    wish,
-)
+from faceveil.protect.targets import Draw
 from faceveil.types import (
     Face,
     Float32Array,
@@ -152,38 +144,28 @@ class Protector:
         Raises:
             OptionError: if a shape, type or value is not as above.
         """
-        method = self.crop_protector
-        share = strength_of(method, checked_strength(strength))
-        wanted = wish(method.name, method.own_target, target, drawn=bool(key))
+        method, draw = self.crop_protector, Draw(seed, key)
+        aim = Aim.of(method, target=target, strength=strength, draw=draw, drawn=bool(key))
         _check_crops(crops)
-        done, draw = crops.copy(), Draw(seed, key)
-        if len(crops) == 0:
-            return done
-        male = self._genders(genders, crops, wanted)
+        male = None if genders is None else _as_male(genders, len(crops))
+        done = crops.copy()
         for start in range(0, len(crops), _TOGETHER):
             rows = slice(start, start + _TOGETHER)
-            numbers = numeric_targets(male[rows], wanted, crops[rows], draw)
-            change = share * change_of(method, crops[rows], male[rows], numbers, None)
-            change = change if change.ndim == crops.ndim else change[..., None]
+            decided = aim.decide(crops[rows], self.estimator, None if male is None else male[rows])
+            change = change_of(method, crops[rows], decided.male, decided.target, None)
+            change = aim.strength * (change if change.ndim == crops.ndim else change[..., None])
             done[rows] = np.clip(np.rint(crops[rows] + change * 255), 0, 255)
         return done
 
-    def _genders(
-        self, genders: Sequence[int] | Uint8Array | None, crops: Uint8Array, wanted: Target
-    ) -> Float32Array:
-        if genders is None and not asks_for_gender(wanted, self.crop_protector.needs_gender):
-            return np.full(len(crops), UNKNOWN, np.float32)
-        if genders is None:
-            parts = [crops[k : k + _TOGETHER] for k in range(0, len(crops), _TOGETHER)]
-            p_male = [self.estimator.p_male(luma(part)) for part in parts]
-            return (np.concatenate(p_male) >= 0.5).astype(np.float32)
-        given = np.asarray(genders)
-        if given.shape != (len(crops),) or not np.isin(given, (0, 1)).all():
-            raise OptionError(
-                f"genders: got {given.tolist() if given.size < 9 else given.shape}; expected "
-                f"{len(crops)} values of 0 (female) or 1 (male), or None"
-            )
-        return given.astype(np.float32)
+
+def _as_male(genders: Sequence[int] | Uint8Array, count: int) -> Float32Array:
+    given = np.asarray(genders)
+    if given.shape != (count,) or not np.isin(given, (0, 1)).all():
+        raise OptionError(
+            f"genders: got {given.tolist() if given.size < 9 else given.shape}; expected "
+            f"{count} values of 0 (female) or 1 (male), or None"
+        )
+    return given.astype(np.float32)
 
 
 def _check_crops(crops: Uint8Array) -> None:

@@ -1,4 +1,4 @@
-"""From a person's gender and the wish of the user to the number that a protector takes."""
+"""From a person's gender and the target in words to the number that a protector takes."""
 
 from __future__ import annotations
 
@@ -69,31 +69,6 @@ class Draw:
         return float(digest[0] & 1)
 
 
-def wish(name: str, own: Target | None, asked: Target | None, *, drawn: bool = False) -> Target:
-    """What faces are to read as.
-
-    Args:
-        name: the method's, for the complaint.
-        own: what the method does where nobody says; None where it knows no targets.
-        asked: what the user says, if anything.
-        drawn: whether there is a key or a person, which decide a random target.
-
-    Raises:
-        OptionError: if the method knows no targets, and one, a key or a person was given.
-    """
-    if own is None and (asked is not None or drawn):
-        what = "target" if asked is not None else "key, person"
-        raise OptionError(f"{what}: {name} does the same to every face; leave it out")
-    if asked is not None:
-        return asked
-    return "random" if drawn else own or "neutral"
-
-
-def asks_for_gender(target: Target, needs_gender: bool) -> bool:
-    """Whether somebody's gender must be known for that."""
-    return needs_gender or target in ("opposite", "same")
-
-
 def numeric_targets(
     male: Float32Array, target: Target, crops: Uint8Array, draw: Draw
 ) -> Float32Array:
@@ -101,7 +76,7 @@ def numeric_targets(
 
     Args:
         male: (N,) 1 male, 0 female; of no account unless the target is relative to it.
-        target: the wish.
+        target: in words.
         crops: (N, ...) uint8 crops, used for ``random`` only.
         draw: decides ``random``.
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from faceveil.errors import OutputError
 from faceveil.files.batch import Existing, FileResult
-from faceveil.files.paths import CLIP_SUFFIXES, OTHERS, SUFFIXES, Job, is_clip, plan_jobs, shown
+from faceveil.files.jobs import Job, plan_jobs
+from faceveil.files.paths import CLIP_SUFFIXES, OTHERS, SUFFIXES, is_clip, shown
 from faceveil.scale.parts import Outcome, Part, Protect, failed, part_id
 from faceveil.scale.storage import Store
 

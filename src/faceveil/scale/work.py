@@ -20,7 +20,8 @@ from faceveil.files.batch import (
     guarded,
     protect_encoded,
 )
-from faceveil.files.paths import Job, shown
+from faceveil.files.jobs import Job
+from faceveil.files.paths import shown
 from faceveil.files.reports import counts
 from faceveil.imaging.decode import decode_photo
 from faceveil.scale import folder, parquet, webdataset

@@ -14,7 +14,7 @@ from faceveil.files.batch import (
     unless_placed,
     without_face,
 )
-from faceveil.files.paths import Job
+from faceveil.files.jobs import Job
 from faceveil.imaging.encode import placed
 from faceveil.inference.device import usable_cores
 from faceveil.protect.targets import strength_of

@@ -19,7 +19,6 @@ from faceveil.imaging.photo import from_rgb
 from faceveil.protect.base import CropProtector
 from faceveil.protect.change import change_of
 from faceveil.protect.photo import PhotoOptions
-from faceveil.protect.targets import asks_for_gender, strength_of
 from faceveil.systems.obscure import BlackBox
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 from faceveil.video.association import iou
@@ -87,9 +86,9 @@ class Live:
         self._numbers = face_numbers(options.faces)
         self._detector, self._options = protector.detector, options
         method = protector.crop_protector
-        waits = asks_for_gender(options.wish(method), method.needs_gender)
-        sights = SIGHTS if waits and options.gender is None else 1
-        self._strength = strength_of(method, options.strength)
+        aim = options.aim(method)
+        sights = SIGHTS if aim.reads_gender else 1
+        self._strength = aim.strength
         self._decider = Decider(
             protector.crop_protector, protector.estimator, options, sights=sights
         )

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from faceveil.imaging.crop import extract_crop, luma
 from faceveil.imaging.geometry import canonical_from_landmarks, transform
-from faceveil.protect.base import CropProtector
+from faceveil.protect.base import CropProtector, FixesForPerson
 from faceveil.protect.estimator import GenderEstimator
 from faceveil.protect.photo import PhotoOptions
-from faceveil.protect.targets import UNKNOWN, asks_for_gender, numeric_targets
-from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
+from faceveil.types import Face, Float64Array, Uint8Array
 
 FIRST_FRAMES = 15
 """Sights of a person whose P(male) is averaged: half a second, in which one frame may be blurred or
 turned, and not all are."""
-
-
-@runtime_checkable
-class Settling(Protocol):
-    """A protector that makes choices for each picture, and can make them once for a person."""
-
-    def settle(
-        self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
-    ) -> CropProtector:
-        """The protector with its choices made.
-
-        Args:
-            faces: (N, 224, 224[, 3]) in [0, 1], canonical crops of one person, N >= 1.
-            target: (1,) what the person shall read as.
-            landmarks: (N, 5, 2) in pixels of the crops.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,18 +86,10 @@ def decide(
         estimator: reads the gender where the options do not state it.
         options: gender, target and seed. A random target is drawn from the key and the first crop.
     """
-    grey = luma(crops)
-    wanted = options.wish(protector)
-    p_male = None
-    if options.gender is not None:
-        own = float(options.gender == "male")
-    elif asks_for_gender(wanted, protector.needs_gender):
-        p_male = float(estimator.p_male(grey).mean())
-        own = float(p_male >= 0.5)
-    else:
-        own = UNKNOWN
-    target = numeric_targets(np.array([own], np.float32), wanted, crops[:1], options.draw)
-    if isinstance(protector, Settling):
-        faces = grey if protector.channels == 1 else (crops / np.float32(255)).astype(np.float32)
-        protector = protector.settle(faces, target, points)
-    return Person(own, p_male, float(target[0]), protector)
+    decided = options.aim(protector).decide_person(crops, estimator)
+    if isinstance(protector, FixesForPerson):
+        grey = protector.channels == 1
+        faces = luma(crops) if grey else (crops / np.float32(255)).astype(np.float32)
+        protector = protector.fix_for_person(faces, decided.target, points)
+    p_male = None if decided.p_male is None else float(decided.p_male[0])
+    return Person(float(decided.male[0]), p_male, float(decided.target[0]), protector)

@@ -11,7 +11,7 @@ from typing import Any
 from faceveil.api import load_protector
 from faceveil.errors import NoFaceError
 from faceveil.evaluation.check import PhotoCheck, check_photos, known_draw
-from faceveil.files.memory import room_for
+from faceveil.files.memory import memory_for
 from faceveil.imaging.decode import decode_photo
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import Photo, as_rgb
@@ -117,7 +117,7 @@ class Engine:
 
     def detect(self, data: bytes) -> tuple[tuple[int, int], tuple[Face, ...]]:
         """Width and height of a photo, and its faces from left to right."""
-        with room_for(data, max_pixels=self.max_pixels):
+        with memory_for(data, max_pixels=self.max_pixels):
             rgb = as_rgb(decode_photo(data, max_pixels=self.max_pixels))
             faces = sorted(self.detector.detect(rgb), key=lambda face: face.box[0])
         return (rgb.shape[1], rgb.shape[0]), tuple(faces)
@@ -146,7 +146,7 @@ class Engine:
         Raises:
             FaceVeilError: if one cannot be read, or they differ in size.
         """
-        with room_for(original, protected, max_pixels=self.max_pixels):
+        with memory_for(original, protected, max_pixels=self.max_pixels):
             before, after = (
                 as_rgb(decode_photo(data, max_pixels=self.max_pixels))
                 for data in (original, protected)

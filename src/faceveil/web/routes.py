@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from faceveil import __version__
 from faceveil.errors import FaceVeilError
 from faceveil.evaluation.check import PhotoCheck
-from faceveil.files.memory import room_for
+from faceveil.files.memory import memory_for
 from faceveil.files.reports import face_to_dict
 from faceveil.imaging.encode import encode_photo
 from faceveil.imaging.formats import READ
@@ -119,7 +119,7 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
 
 def single_answer(engine: Engine, data: bytes, options: ProtectFields) -> Response:
     """One photo: the picture itself, or JSON."""
-    with room_for(data, max_pixels=engine.max_pixels):
+    with memory_for(data, max_pixels=engine.max_pixels):
         done = engine.protect(data, options)
         picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
     kind = MEDIA_TYPES[done.photo.format]
@@ -145,7 +145,7 @@ def zip_answer(engine: Engine, photos: list[Upload], options: ProtectFields) -> 
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos are packed already
         for photo in photos:
             try:
-                with room_for(photo.data, max_pixels=engine.max_pixels):
+                with memory_for(photo.data, max_pixels=engine.max_pixels):
                     done: Done = engine.protect(photo.data, options)
                     picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
             except FaceVeilError as error:

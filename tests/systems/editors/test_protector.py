@@ -29,6 +29,6 @@ def test_a_clip_labels_a_person_once():
     male, target = np.ones(3, np.float32), np.zeros(3, np.float32)
     moved = (made().protect(faces, male, target) - faces).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(moved, [0, 0.1, 0.1], atol=1e-4)
-    settled = made().settle(faces, target[:1], np.zeros((3, 5, 2)))
-    moved = (settled.protect(faces, male, target) - faces).mean(axis=(1, 2, 3))
+    fixed = made().fix_for_person(faces, target[:1], np.zeros((3, 5, 2)))
+    moved = (fixed.protect(faces, male, target) - faces).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(moved, [0.1, 0.1, 0.1], atol=1e-4)

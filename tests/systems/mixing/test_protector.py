@@ -242,10 +242,12 @@ def test_a_clip_keeps_one_candidate_for_a_person(protector, target):
     """Most frames are nearest to one candidate; a dark frame does not change over to another."""
     wanted = np.array([target], np.float32)
     bright, dark = plain((0.85, 0.68, 0.6))[None], plain((0.35, 0.25, 0.2))[None]
-    settled = protector.settle(np.concatenate([bright, bright, dark]), wanted, np.zeros((3, 5, 2)))
+    fixed = protector.fix_for_person(
+        np.concatenate([bright, bright, dark]), wanted, np.zeros((3, 5, 2))
+    )
     other = np.mean([COLOURS[r] for r in ([0, 2] if target else [0])], axis=0)
     for face in (bright, dark):
-        out = settled.protect(face, NOBODY, wanted, None)
+        out = fixed.protect(face, NOBODY, wanted, None)
         np.testing.assert_allclose(out[0], 0.5 * face[0] + 0.5 * plain(other)[0], atol=1e-5)
     alone = protector.protect(dark, NOBODY, wanted, None)
-    assert np.abs(alone - settled.protect(dark, NOBODY, wanted, None)).max() > 0.05
+    assert np.abs(alone - fixed.protect(dark, NOBODY, wanted, None)).max() > 0.05

@@ -142,12 +142,12 @@ def test_a_clip_draws_once_for_a_person():
     gibbs = EnsembleProtector(["1", "2", "3"], "gibbs", seed=5)
     seen = set()
     for first in range(4):
-        settled = gibbs.settle(LUMA[first:], MALE[:1], np.zeros((4, 5, 2)))
-        out = settled.protect(LUMA, MALE, 1 - MALE)
+        fixed = gibbs.fix_for_person(LUMA[first:], MALE[:1], np.zeros((4, 5, 2)))
+        out = fixed.protect(LUMA, MALE, 1 - MALE)
         factor = (1.1, 0.9, 0.8)[drawn(LUMA[first : first + 1], 3, 5)[0]]
         np.testing.assert_allclose(out, LUMA * factor, atol=1e-5)
         seen.add(factor)
     assert len(seen) > 1
     assert len(gibbs.members) == 3
     average = EnsembleProtector(["1", "2"])
-    assert average.settle(LUMA, MALE[:1], np.zeros((4, 5, 2))) is average
+    assert average.fix_for_person(LUMA, MALE[:1], np.zeros((4, 5, 2))) is average

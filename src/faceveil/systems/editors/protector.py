@@ -94,7 +94,7 @@ class EditorProtector:
     def _nothing(self, faces: Float32Array) -> Float32Array:
         return np.zeros((len(faces), len(names_of(self.groups))), np.float32)
 
-    def settle(
+    def fix_for_person(
         self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
     ) -> EditorProtector:
         """For a clip: the labels that a person has, from the mean over the first crops.
@@ -104,9 +104,9 @@ class EditorProtector:
             target: makes no difference.
             landmarks: make no difference.
         """
-        settled = copy.copy(self)
-        settled._p = self._estimate(faces).mean(axis=0)
-        return settled
+        fixed = copy.copy(self)
+        fixed._p = self._estimate(faces).mean(axis=0)
+        return fixed
 
     def protect(
         self,

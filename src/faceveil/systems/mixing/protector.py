@@ -101,7 +101,7 @@ class MixingProtector:
         rows = self._rows or self._nearest(pool, appearance(face, shape), target)
         return _blend(face, shape, pool, rows, self.share)
 
-    def settle(
+    def fix_for_person(
         self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
     ) -> MixingProtector:
         """For a clip: one candidate for a person, the nearest to the mean of how they look.
@@ -113,9 +113,9 @@ class MixingProtector:
         """
         pool = self.grey if all(map(_colourless, faces)) else self.candidates
         looks = [appearance(f, s) for f, s in zip(faces, self.finder(faces), strict=True)]
-        settled = copy.copy(self)
-        settled._rows = self._nearest(pool, np.mean(looks, axis=0), float(target[0]))
-        return settled
+        fixed = copy.copy(self)
+        fixed._rows = self._nearest(pool, np.mean(looks, axis=0), float(target[0]))
+        return fixed
 
     def _nearest(self, pool: Candidates, look: Float32Array, target: float) -> list[int]:
         sides = (False, True) if target == 0.5 else (target > 0.5,)

@@ -94,7 +94,7 @@ class EnsembleProtector:
             np.stack([outputs[k][i] for i, k in enumerate(chosen)]) if len(faces) else faces.copy()
         )
 
-    def settle(
+    def fix_for_person(
         self, faces: Float32Array, target: Float32Array, landmarks: Float64Array
     ) -> EnsembleProtector:
         """For a clip: ``gibbs`` draws once for a person, from the first of the crops (N, 224, 224).
@@ -106,9 +106,9 @@ class EnsembleProtector:
         """
         if self.combine == "avg":
             return self
-        settled = copy.copy(self)
-        settled.members = [self.members[int(drawn(faces[:1], len(self.members), self.seed)[0])]]
-        return settled
+        fixed = copy.copy(self)
+        fixed.members = [self.members[int(drawn(faces[:1], len(self.members), self.seed)[0])]]
+        return fixed
 
 
 def drawn(luma: Float32Array, members: int, seed: int) -> NDArray[np.int64]:

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from faceveil.errors import OptionError
-from faceveil.files.paths import plan_jobs, shown
+from faceveil.files.jobs import plan_jobs
+from faceveil.files.paths import shown
 
 
 @pytest.fixture
