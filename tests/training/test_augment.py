@@ -75,3 +75,16 @@ def test_joint_view_shifts_by_whole_pixels():
             for dy in range(-3, 4)
         )
         assert best < 1e-5
+
+
+def test_joint_view_of_the_authors_loader_mirrors_the_face_alone():
+    faces = torch.rand(12, 1, 8, 8, generator=generator(2))
+    theta = torch.randn(12, 2, 3, generator=generator(3))
+    both, _ = joint_view(faces, theta, generator(4), 0)
+    moved, maps = joint_view(faces, theta, generator(4), 0, "image")
+    assert torch.equal(moved, both)
+    assert not torch.equal(moved, faces)
+    assert torch.equal(maps, theta)
+    still, maps = joint_view(faces, theta, generator(4), 0, "none")
+    assert torch.equal(still, faces)
+    assert torch.equal(maps, theta)

@@ -83,3 +83,10 @@ def test_checkpoint_of_an_earlier_version_is_read(tmp_path):
     save_file(tensors, tmp_path / "c.safetensors", metadata={"step": "7"})
     assert checkpoint.load(tmp_path / "c.safetensors", {"net": torch.nn.Linear(2, 2)}) == 7
     assert checkpoint.means_of(tmp_path / "c.safetensors") == {}
+
+
+def test_schedules_of_the_papers():
+    step, linear, constant = (loop.SCHEDULES[n] for n in ("step", "linear", "constant"))
+    assert [step(s, 10, 1.0) for s in (0, 7, 8, 9)] == [1, 1, 0.1, 0.1]
+    assert [linear(s, 10, 1.0) for s in (0, 5, 6, 9)] == pytest.approx([1, 1, 0.8, 0.2])
+    assert {constant(s, 10, 0.3) for s in range(10)} == {0.3}

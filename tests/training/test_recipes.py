@@ -15,6 +15,7 @@ from safetensors.torch import load_file  # noqa: E402
 from faceveil.errors import ModelError, OptionError  # noqa: E402
 from faceveil.inference.device import Choice  # noqa: E402
 from faceveil.systems.san import train as san  # noqa: E402
+from faceveil.systems.san.faces import random_theta  # noqa: E402
 from faceveil.training import checkpoint, gender  # noqa: E402
 from faceveil.training.config import load_config  # noqa: E402
 from faceveil.training.loop import step_generator  # noqa: E402
@@ -121,7 +122,7 @@ def test_san_from_recipe_to_onnx_and_protector(tmp_path, data, models):
         "image": torch.rand(3, 1, 128, 128, generator=generator),
         "male": torch.tensor([1.0, 0.0, 1.0]),
         "target": torch.tensor([0.0, 1.0, 0.5]),
-        "theta": san.random_theta(3, 1.0, generator),
+        "theta": random_theta(3, 1.0, generator),
     }
     (out,) = ort.InferenceSession(onnx).run(None, {k: v.numpy() for k, v in feed.items()})
     with torch.no_grad():
@@ -226,3 +227,36 @@ def test_damaged_start_is_named(tmp_path, data, models):
     path.write_text(path.read_text() + 'start = "aux"\n')
     with pytest.raises(ModelError, match="expected a SAN"):
         run_recipe(path, data, models, tmp_path / "runs", "cpu")
+
+
+def test_a_san_as_the_papers_have_it(tmp_path, data, models):
+    """Epochs, no pre-training, J_M from the second epoch on; or Adadelta on more faces."""
+    runs = tmp_path / "runs"
+    run_recipe(small_gender(tmp_path), data, models, runs, "cpu")
+    common = (
+        'kind = "san"\nmatcher = "matcher.onnx"\nclassifiers = ["aux"]\nviews = false\n'
+        'schedule = "constant"\nbetas = [0.9, 0.999]\ndraw = "epochs"\nbatch = 4\nsmoothing = 0.0\n'
+    )
+    code = recipe(
+        tmp_path,
+        "code",
+        common + 'pretrain_steps = 0\nepochs = 1.0\nmatch_after = 2.0\nmatch_reduction = "sum"\n'
+        'flip = "image"\n',
+    )
+    measured = run_recipe(code, data, models, runs, "cpu")
+    assert measured["J_M"] == 0  # one epoch only
+    assert not (runs / "code" / "pretrain").exists()
+    assert (runs / "code" / "log.csv").read_text().splitlines()[-1].startswith("6,")  # 24 / 4
+    keras = recipe(
+        tmp_path,
+        "keras",
+        common + 'pretrain_epochs = 1.0\npretrain_batch = 8\npretrain_optimizer = "adadelta"\n'
+        "pretrain_peak = 1.0\npretrain_whole = true\nepochs = 1.0\nmatch_unit = false\nleak = 0.3\n"
+        'data_order = "random"\ndata_stop = 10\nopposite_label = "reversed_batch"\n',
+    )
+    run_recipe(keras, data, models, runs, "cpu")
+    log = (runs / "keras" / "log.csv").read_text().splitlines()
+    assert log[-1].startswith("3,")  # 10 faces in batches of 4
+    pretrain = (runs / "keras" / "pretrain" / "log.csv").read_text().splitlines()
+    assert pretrain[-1].startswith("3,")  # all 24 in batches of 8
+    assert san.load_san(runs / "keras", torch.zeros(2, 3, 128, 128)).san.leak == 0.3

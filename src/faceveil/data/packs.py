@@ -158,6 +158,12 @@ def sha256_of(paths: Sequence[Path]) -> dict[str, str]:
     return digests
 
 
+def pack_key(paths: Sequence[Path]) -> str:
+    """Names what was worked out of these files as they are now: 16 hexadecimal digits."""
+    stats = [(str(p.resolve()), (s := p.stat()).st_size, s.st_mtime_ns) for p in paths]
+    return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
+
+
 def _labels(path: Path) -> pa.Table:
     """Everything of a pack but its images."""
     if not path.is_file():
@@ -188,7 +194,7 @@ def _images(paths: Sequence[Path], total: int, grey: bool) -> Uint8Array:
             _write(file, Path(tempfile.gettempdir()), paths, grey, shape)
             return np.memmap(file, np.uint8, "r", shape=shape)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_key(paths, grey)}.u8"
+    path = folder / f"{pack_key(paths)}-{'grey' if grey else 'rgb'}.u8"
     with _alone(path.with_suffix(".lock")):
         if not path.is_file() or path.stat().st_size != math.prod(shape):
             temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -275,12 +281,6 @@ def _alone(path: Path) -> Iterator[None]:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _key(paths: Sequence[Path], grey: bool) -> str:
-    """Names the decoded faces of these files as they are now."""
-    stats = [(str(p.resolve()), (s := p.stat()).st_size, s.st_mtime_ns) for p in paths]
-    return hashlib.sha256(repr((stats, grey)).encode()).hexdigest()[:16]
 
 
 def _decode(blob: bytes, grey: bool) -> Uint8Array | None:

@@ -152,7 +152,7 @@ def probabilities(
     wanted = torch.arange(len(images)) if rows is None else torch.from_numpy(rows)
     out = []
     with torch.no_grad():
-        for some in wanted.split(128):
+        for some in torch.split(wanted, 128):
             x = as_batch(images, some).to(device)
             x = F.interpolate(x, size=(FRAME, FRAME), mode="bilinear", antialias=True)
             out.append(network(x).float().sigmoid().cpu())

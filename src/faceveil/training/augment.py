@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -64,12 +65,16 @@ def random_view(
 
 
 def joint_view(
-    images: Tensor, theta: Tensor, generator: torch.Generator, crop: int
+    images: Tensor,
+    theta: Tensor,
+    generator: torch.Generator,
+    crop: int,
+    flip: Literal["together", "image", "none"] = "together",
 ) -> tuple[Tensor, Tensor]:
     """Flip and crop faces and their prototypes together.
 
     The SAN authors' loader does so to the image only, so that a flipped face meets an unflipped
-    prototype.
+    prototype: that is ``flip="image"``.
 
     Args:
         images: (N, C, S, S).
@@ -77,21 +82,26 @@ def joint_view(
         generator: where the randomness comes from.
         crop: each face is shifted by up to this many whole pixels along both axes, border
             replicated.
+        flip: half of the faces are mirrored with their prototypes, or without, or none is.
 
     Returns:
         The faces, and the warps that bring the prototypes to the same place.
     """
     n, side = len(images), images.shape[-1]
-    flip = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
+    mirror = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
+    if flip == "none":
+        mirror = torch.ones(n)
     pixels = torch.randint(-crop, crop + 1, (n, 2), generator=generator)
     view = torch.eye(3).repeat(n, 1, 1)  # from the new frame to the old, homogeneous
-    view[:, 0, 0] = flip
+    view[:, 0, 0] = mirror
     view[:, :2, 2] = pixels * (2 / side)
     if bool((pixels == 0).all()):  # exact, and quicker than sampling
-        mirrored = (flip < 0).view(n, 1, 1, 1).to(images.device)
+        mirrored = (mirror < 0).view(n, 1, 1, 1).to(images.device)
         images = torch.where(mirrored, images.flip(3), images)
     else:
         images = warp(images, view[:, :2], side)
+    if flip == "image":
+        view[:, 0, 0] = 1
     return images, theta @ view
 
 

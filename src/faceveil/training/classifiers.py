@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from faceveil.data.selection import Selected
+
 
 @dataclass(frozen=True, slots=True)
-class GenderConfig:
+class GenderConfig(Selected):
     """A gender classifier: SAN's auxiliary one, or the judge that comes with the package."""
 
     name: str
@@ -23,6 +25,7 @@ class GenderConfig:
     grey: bool = True  # SAN works on luma
     hidden: int = 256  # ours; the paper does not print it
     dropout: float = 0.5  # SAN 2.2.3
+    views: bool = True  # random views, by the values below; ours
     degrees: float = 12.0  # rotation of the random views; ours
     scale: float = 0.15  # log-scale of the random views; ours
     shift: float = 0.06  # shift of the random views, of the side; ours
@@ -33,9 +36,15 @@ class GenderConfig:
     adversarial: float = 0.0  # share of each batch attacked by one signed-gradient step; ours
     epsilon: tuple[float, ...] = (2 / 255, 8 / 255)  # its size, drawn for each face; ours
     label_smoothing: float = 0.02  # ours: keeps the logits of the auxiliary network moderate
+    balanced: bool = True  # both genders equally often, whatever the data's shares; ours
+    draw: Literal["random", "epochs"] = "random"  # "epochs": each face once; needs balanced = false
     batch: int = 64
     steps: int = 1500
-    peak: float = 2e-3  # AdamW, one cycle; research 7
+    epochs: float = 0.0  # in place of steps
+    peak: float = 2e-3  # research 7
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"  # research 7
+    betas: tuple[float, ...] = (0.9, 0.999)  # of AdamW
+    weight_decay: float = 1e-2  # of AdamW; with 0 it is Adam
     resample: str = ""  # run of a race classifier; "" for no resampling. FlowSAN section 3
     underrepresented: str = "Black"  # the race that is replicated; CelebA's rarest large group
     parts: int = 5  # FlowSAN section 3: five training sets, disjoint subsets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,11 +20,13 @@ from faceveil.errors import OptionError
 from faceveil.training import distributed, loop
 from faceveil.training.augment import random_view
 from faceveil.training.config import GenderConfig
+from faceveil.training.draw import Dealer, step_count
 from faceveil.training.networks.face_resnet import FaceResNet
 from faceveil.training.networks.gender_cnn import GenderCNN
 from faceveil.training.networks.gender_cnn_variants import KerasGenderCNN, OfficialGenderCNN
 from faceveil.training.networks.layout import channels_last
 from faceveil.training.networks.reader import Reader
+from faceveil.types import Float32Array
 
 
 class _OneLogit(nn.Module):
@@ -62,24 +65,55 @@ def batches(count: int, size: int = 128) -> Iterator[Tensor]:
         yield torch.arange(start, min(start + size, count))
 
 
-def as_batch(images: np.ndarray, indices: Tensor, side: int | None = None) -> Tensor:
+def as_batch(
+    images: np.ndarray,
+    indices: Tensor,
+    side: int | None = None,
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear",
+) -> Tensor:
     """Images by index: (N, S, S[, 3]) uint8 -> (B, C, side, side) float32 in [0, 1]."""
     chosen = torch.from_numpy(take(images, indices.numpy()))
     chosen = chosen[:, None] if chosen.dim() == 3 else chosen.permute(0, 3, 1, 2)
     batch = chosen.float() / 255
     if side is None or side == batch.shape[-1]:
         return batch
-    return F.interpolate(batch, size=(side, side), mode="bilinear", antialias=True)
+    size = (side, side)
+    if interpolation == "bilinear":
+        return F.interpolate(batch, size, mode="bilinear", antialias=True)
+    return F.interpolate(batch, size, mode="bicubic", antialias=True).clamp(0, 1)
 
 
-def training_rows(config: GenderConfig, runs: Path, count: int) -> NDArray[np.int64]:
+def row_dealer(
+    config: GenderConfig, rows: NDArray[np.int64], male: Float32Array
+) -> Callable[[int, torch.Generator], Tensor]:
+    """Which rows a step sees: both genders equally often, or as they come.
+
+    Raises:
+        OptionError: if they are to be balanced and each once an epoch, which is a contradiction.
+    """
+    if not config.balanced:
+        return Dealer(torch.from_numpy(rows), config.batch, config.draw, config.seed)
+    if config.draw == "epochs":
+        raise OptionError("draw: 'epochs' deals faces as they are; it needs balanced = false")
+    sides = [torch.from_numpy(rows[male[rows] == side]) for side in (0, 1)]
+    half = distributed.share(config.batch) // 2
+
+    def deal(_: int, generator: torch.Generator) -> Tensor:
+        halves = [side[torch.randint(len(side), (half,), generator=generator)] for side in sides]
+        return torch.cat(halves)
+
+    return deal
+
+
+def training_rows(config: GenderConfig, runs: Path, pack: Pack) -> NDArray[np.int64]:
     """Which samples are in the training set, and how often; see :mod:`faceveil.data.resample`.
 
     Raises:
         OptionError: if the race labels that the recipe names are missing or do not fit its packs.
     """
+    count, rows = len(pack), config.rows(pack)
     if not config.resample:
-        return np.arange(count)
+        return rows
     path = runs / config.resample / "labels.npz"
     if not path.is_file():
         raise OptionError(f"{path}: no such file; run the recipe {config.resample!r} first")
@@ -94,13 +128,14 @@ def training_rows(config: GenderConfig, runs: Path, count: int) -> NDArray[np.in
         raise OptionError(
             f"underrepresented: got {config.underrepresented!r}; expected one of {', '.join(RACES)}"
         )
-    return replicated(
-        race == RACES.index(config.underrepresented),
+    again = replicated(
+        race[rows] == RACES.index(config.underrepresented),
         parts=config.parts,
         part=config.part,
         times=config.replicate,
         seed=0,  # the same for all parts, which makes them disjoint
     )
+    return rows[again]
 
 
 def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -> dict[str, float]:
@@ -118,25 +153,31 @@ def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -
     torch.manual_seed(config.seed)
     pack = load_packs([data / name for name in config.data], grey=config.grey)
     network = channels_last(build(config), device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=1e-2)
-    # Both genders equally often, whatever the data's shares.
-    rows = training_rows(config, output.parent, len(pack))
-    sides = [torch.from_numpy(rows[pack.male[rows] == side]) for side in (0, 1)]
-    half = distributed.share(config.batch) // 2
+    first, second = config.betas
+    optimizer = torch.optim.AdamW(
+        network.parameters(),
+        lr=config.peak,
+        betas=(first, second),
+        weight_decay=config.weight_decay,
+    )
+    rows = training_rows(config, output.parent, pack)
+    deal = row_dealer(config, rows, pack.male)
 
-    def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        halves = [side[torch.randint(len(side), (half,), generator=generator)] for side in sides]
-        indices = torch.cat(halves)
-        x = random_view(
-            as_batch(pack.images, indices).to(device),
-            generator,
-            degrees=config.degrees,
-            scale=config.scale,
-            shift=config.shift,
-            blur=config.blur,
-            tone=config.tone,
-            size=config.frame,
-        )
+    def step(number: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        indices = deal(number, generator)
+        if config.views:
+            x = random_view(
+                as_batch(pack.images, indices).to(device),
+                generator,
+                degrees=config.degrees,
+                scale=config.scale,
+                shift=config.shift,
+                blur=config.blur,
+                tone=config.tone,
+                size=config.frame,
+            )
+        else:
+            x = as_batch(pack.images, indices, config.frame).to(device)
         y = torch.from_numpy(pack.male)[indices].to(device)
         if not config.grey:
             grey = (torch.rand(len(x), 1, 1, 1, generator=generator) < 0.3).to(device)
@@ -158,9 +199,10 @@ def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -
         {"network": network},
         optimizer,
         output,
-        steps=config.steps,
+        steps=step_count(config.steps, config.epochs, len(rows), config.batch),
         peak=config.peak,
         seed=config.seed,
+        schedule=loop.SCHEDULES[config.schedule],
     )
     validation = load_packs([data / config.validation], grey=config.grey)
     return evaluate(network, validation, config.frame, device)

@@ -40,6 +40,30 @@ def one_cycle(step: int, steps: int, peak: float, warmup: float = 0.2) -> float:
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall)))
 
 
+def constant(step: int, steps: int, peak: float) -> float:
+    """Learning rate: always the same."""
+    return peak
+
+
+def step_decay(step: int, steps: int, peak: float, share: float = 0.8) -> float:
+    """Learning rate of Gender-AN: ``peak``, a tenth of it after ``share`` of the steps."""
+    return peak if step < share * steps else peak / 10
+
+
+def linear_decay(step: int, steps: int, peak: float) -> float:
+    """Learning rate of StarGAN: ``peak``, falling linearly to 0 over the second half."""
+    return peak * min(1.0, 2 * (1 - step / steps))
+
+
+SCHEDULES: dict[str, Callable[[int, int, float], float]] = {
+    "one_cycle": one_cycle,
+    "constant": constant,
+    "step": step_decay,
+    "linear": linear_decay,
+}
+"""Learning rates by the name that recipes give them: (step, steps, peak) -> rate."""
+
+
 def step_generator(seed: int, step: int) -> torch.Generator:
     """The generator of one step; also seeds the global one (dropout). Differs by process."""
     mixed = (seed * 1_000_003 + step + distributed.rank() * 7_368_787) % (2**63)

@@ -63,3 +63,29 @@ def test_anchored_changes_nothing_where_nothing_is_wanted():
         change = generator(x, wanted) - generator(x, none)
         torch.testing.assert_close(editor(x, wanted, none), x + change)
         torch.testing.assert_close(plain.eval()(x, wanted, none), generator(x, wanted))
+
+
+def test_conditioned_at_the_input_as_section_3b_says():
+    """The difference joins the picture at its own size; the latent is then the encoder's alone."""
+    latent, at_input = Generator(), Generator(at_input=True)
+    assert at_input.encoder[0][0].in_channels == 3 + 4
+    assert at_input.decoder[0][0].in_channels == 256
+    assert latent.decoder[0][0].in_channels == 256 + 4
+    assert count(at_input) == count(latent) + 16 * (4 * 16 - 4 * 256)
+    seen = []
+    at_input.encoder[0].register_forward_pre_hook(lambda _, x: seen.append(x[0]))
+    image, difference = torch.rand(2, 3, 64, 64), torch.tensor([[1.0, 0, -1, 0.5]] * 2)
+    at_input.eval()(image, difference)
+    assert torch.equal(seen[0][:, :3], 2 * image - 1)
+    assert torch.equal(seen[0][:, 3:], difference[:, :, None, None].expand(2, 4, 64, 64))
+
+
+def test_a_conditioned_discriminator_gets_the_labels_as_planes():
+    critic = Discriminator(64, conditioned=True)
+    assert critic.backbone[0].in_channels == 3 + 4
+    seen = []
+    critic.backbone.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
+    labels = torch.tensor([[1.0, 0, 1, 0], [0, 0, 0, 1]])
+    score, logits = critic(torch.rand(2, 3, 64, 64), labels)
+    assert (score.shape, logits.shape) == ((2,), (2, 4))
+    assert torch.equal(seen[0][:, 3:, 5, 7], labels)

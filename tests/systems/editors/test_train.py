@@ -262,3 +262,36 @@ def test_damaged_weights_are_named(place, tmp_path):
     (tmp_path / "gender_an.json").write_text(json.dumps(card))
     with pytest.raises(ModelError, match="no such file"):
         build_crop_protector("gender-an", weights=tmp_path)
+
+
+def test_losses_in_minus_one_to_one(place):
+    """The same step with the wider range: the reconstruction counts twice, the slope half."""
+    from dataclasses import replace
+
+    from faceveil.systems.editors.network_gender_an import Discriminator
+    from faceveil.systems.editors.train import Team
+
+    config = replace(load_config(gender_an_recipe(place)), critic_steps=1, views=False)
+    found = {}
+    for name, span in (("unit", (0.0, 1.0)), ("symmetric", (-1.0, 1.0))):
+        torch.manual_seed(0)
+        c = replace(config, value_range=span)
+        team = Team(c, gender_an.build(c), Discriminator(64), torch.nn.Flatten(), (), 0)
+        image = torch.rand(4, 3, 64, 64)
+        source = torch.tensor([[0.0, 1, 0, 1]] * 4)
+        _, found[name] = gender_an.objective(team, 0, image, source, loop.step_generator(1, 1))
+    unit, symmetric = found["unit"], found["symmetric"]
+    assert symmetric["G_rec"] == pytest.approx(2 * unit["G_rec"], rel=1e-5)
+    assert symmetric["D_gp"] != pytest.approx(unit["D_gp"], rel=1e-3)
+    assert symmetric["D_adv"] == unit["D_adv"]
+
+
+def test_a_recipe_of_the_papers_own_reading_runs(place):
+    more = (
+        'condition = "input"\ncondition_critic = true\nvalue_range = [-1.0, 1.0]\n'
+        'interpolation = "bicubic"\n[data]\ntrain = ["pack.parquet"]\norder = "source"\nstop = -8\n'
+    )
+    path = gender_an_recipe(place, "read", more)
+    path.write_text(path.read_text().replace('data = ["pack.parquet"]\n', "", 1))
+    measured = run_recipe(path, place, place, place / "runs", "cpu")
+    assert np.isfinite(list(measured.values())).all()

@@ -61,7 +61,30 @@ def test_frozen_lets_gradients_through_to_the_input_only():
     assert x.grad.abs().sum() > 0
 
 
-def test_schedules():
-    assert [wgan.step_decay(s, 10, 1.0) for s in (0, 7, 8, 9)] == [1, 1, 0.1, 0.1]
-    rates = [wgan.linear_decay(s, 10, 1.0) for s in (0, 5, 6, 9)]
-    np.testing.assert_allclose(rates, [1, 1, 0.8, 0.2])
+def test_in_minus_one_to_one_the_slope_is_half_and_the_penalty_is_of_that():
+    """The penalty of a critic of u = 2 x - 1, taken in u, by hand."""
+    w = torch.randn(3, 4, 4, generator=generator(1))
+    x, y = torch.rand(5, 3, 4, 4), torch.rand(5, 3, 4, 4)
+
+    def critic(u):
+        return (u.square() * w).flatten(1).sum(1)
+
+    found = wgan.gradient_penalty(lambda x: critic(2 * x - 1), x, y, generator(), span=2.0)
+    expected = wgan.gradient_penalty(critic, 2 * x - 1, 2 * y - 1, generator())
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_conditioned_critic_gets_each_faces_own_labels():
+    seen = []
+
+    class Critic(torch.nn.Module):
+        def forward(self, image, labels):
+            seen.append(labels[0, 0].item())
+            return image.mean(dim=(1, 2, 3)), labels
+
+    real, made = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    own, wanted = torch.zeros(2, 1), torch.ones(2, 1)
+    wgan.critic_terms(Critic(), real, made, own, generator(), views=False, target=wanted)
+    assert seen == [0, 1, 0]  # real, made, and between the two
+    wgan.generator_terms(Critic(), made, wanted, generator(), views=False, conditioned=True)
+    assert seen[3:] == [1]

@@ -20,7 +20,7 @@ class Stage:
     def __init__(self, fail_at=None):
         self.calls, self.fail_at = 0, fail_at
 
-    def __call__(self, faces, male):
+    def __call__(self, faces, male, rows):
         if self.calls == self.fail_at:
             raise KeyboardInterrupt
         self.calls += 1

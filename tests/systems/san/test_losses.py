@@ -80,3 +80,28 @@ def test_gender_loss_of_a_part_of_the_same_gender_outputs():
     none = gender_loss(same[:0], opposite, y)
     torch.testing.assert_close(whole - none, bce(same, y))
     torch.testing.assert_close(one - none, bce(same[:1], y[:1]))
+
+
+@pytest.mark.parametrize("unit", [True, False])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_matching_loss_of_the_authors_code_and_of_keras(unit, reduction):
+    """The sum over a batch of squared distances, as F.mse_loss(size_average=False); raw logits."""
+    rng = np.random.default_rng(4)
+    r, sm, op = rng.normal(size=(3, 8, 7)).astype(np.float32)
+
+    def scaled(a):
+        return a / np.linalg.norm(a, axis=1, keepdims=True) if unit else a
+
+    distances = (((scaled(sm) + scaled(op)) / 2 - scaled(r)) ** 2).sum(1)
+    expected = distances.sum() if reduction == "sum" else distances.mean()
+    args = [torch.from_numpy(a) for a in (r, sm, op)]
+    found = matching_loss(*args, "mean", unit=unit, reduction=reduction)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_gender_loss_with_labels_of_its_own():
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    y, wanted = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([1.0, 1.0, 0.0])
+    same, opposite = torch.tensor([0.3, -0.2, 1.0]), torch.tensor([0.5, 2.0, -1.0])
+    expected = bce(same, y) + bce(opposite, wanted)
+    torch.testing.assert_close(gender_loss(same, opposite, y, wanted), expected)

@@ -114,3 +114,44 @@ def test_views_are_seeded():
     )
     assert first == again
     assert first != other
+
+
+def test_the_authors_sum_over_the_batch():
+    """Eight times as much as the mean over a batch of eight."""
+    b = batch(8)
+    mean, total = (
+        objective(replace(CONFIG, match_reduction=r))(b, torch.Generator().manual_seed(0))[1]["J_M"]
+        for r in ("mean", "sum")
+    )
+    assert total == pytest.approx(8 * mean, rel=1e-5)
+
+
+def test_without_matching_nothing_is_asked_of_the_matcher():
+    o, b = objective(), batch()
+    o.matcher = None
+    loss, terms = o(b, torch.Generator().manual_seed(0), matching=False)
+    assert terms["J_M"] == 0
+    expected = 2 * terms["J_G"] + 5 * terms["J_D"] + 7 * terms["J_D_op"]
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_reversed_batch_of_the_keras_code():
+    """Opposite labels are the batch's own in reverse order: of men alone, all stay men."""
+    b = batch(4)._replace(male=torch.ones(4))
+    found = {}
+    for label in ("flipped", "reversed_batch"):
+        o = objective(replace(CONFIG, opposite_label=label))
+        o.classifiers = [(lambda x: torch.full((len(x),), 3.0), SIDE)]  # all are male
+        found[label] = o(b, torch.Generator().manual_seed(0))[1]["J_G"]
+    right, wrong = (float(F.softplus(torch.tensor(x))) for x in (-3.0, 3.0))
+    assert found["reversed_batch"] == pytest.approx(2 * right, rel=1e-5)
+    assert found["flipped"] == pytest.approx(right + wrong, rel=1e-5)
+
+
+def test_a_classifier_of_another_frame_sees_the_face_resized():
+    config = replace(CONFIG, views=False)
+    o = objective(config)
+    seen = []
+    o.classifiers = [(lambda x: seen.append(x.shape[-1]) or Brightness()(x), SIDE // 2)]
+    o(batch(), torch.Generator().manual_seed(0))
+    assert seen == [SIDE // 2]

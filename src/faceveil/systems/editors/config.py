@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from faceveil.data.selection import Selected
+
 
 @dataclass(frozen=True, slots=True)
-class GenderANConfig:
+class GenderANConfig(Selected):
     """Gender-AN (IEEE IoT Journal 2022)."""
 
     name: str
@@ -21,6 +23,11 @@ class GenderANConfig:
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)  # Tables I and II
     stu_norm: bool = True  # research 2.5: the paper was very likely built on such a version
     random_strength: bool = True  # research 2.5, likewise
+    condition: Literal["latent", "input"] = (
+        "latent"  # where G gets the difference: STGAN's place; section III-B says at 224 x 224
+    )
+    condition_critic: bool = False  # D gets the labels at 224 x 224 too, section III-B
+    value_range: tuple[float, ...] = (0.0, 1.0)  # of faces in the losses; Table I's tanh: (-1, 1)
     anchored: bool = False  # output x + G(x, d) - G(x, 0); ours
     views: bool = False  # random views before the attribute head; ours
     lambda_1: float = 1.0  # section IV-A, D's attributes
@@ -38,7 +45,12 @@ class GenderANConfig:
     match_share: float = 1.0  # share of a batch that the matcher reads; below 1: ours, for speed
     batch: int = 16  # section IV-A
     steps: int = 1_000_000  # section IV-A
-    peak: float = 2e-4  # section IV-A; a tenth of it after 80 % of the steps
+    peak: float = 2e-4  # section IV-A
+    schedule: Literal["step", "linear", "constant", "one_cycle"] = (
+        "step"  # section IV-A: a tenth of it after 80 % of the steps
+    )
+    betas: tuple[float, ...] = (0.5, 0.999)  # section IV-A
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"  # section IV-A: bicubic
     smoothing: float = 0.0  # sigma of the shipped change, px of 224; ours
     gain: float = 1.0  # factor of the shipped change; ours
     sheet_every: int = 0  # steps between contact sheets; 0 for one an epoch
@@ -46,7 +58,7 @@ class GenderANConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class PrivacyNetConfig:
+class PrivacyNetConfig(Selected):
     """PrivacyNet: StarGAN's networks and losses with a matcher."""
 
     name: str
@@ -61,6 +73,7 @@ class PrivacyNetConfig:
     blocks: int = 6  # StarGAN
     critic_width: int = 64  # StarGAN
     critic_layers: int = 6  # StarGAN
+    value_range: tuple[float, ...] = (0.0, 1.0)  # of faces in the losses; StarGAN: (-1, 1)
     anchored: bool = False  # output x + G(x, t) - G(x, s); ours
     views: bool = False  # random views before the label head; ours
     lambda_cls: float = 1.0  # StarGAN
@@ -76,7 +89,12 @@ class PrivacyNetConfig:
     match_share: float = 1.0
     batch: int = 16  # StarGAN
     steps: int = 200_000  # StarGAN
-    peak: float = 1e-4  # StarGAN; falls linearly to 0 over the second half
+    peak: float = 1e-4  # StarGAN
+    schedule: Literal["step", "linear", "constant", "one_cycle"] = (
+        "linear"  # StarGAN: falls to 0 over the second half
+    )
+    betas: tuple[float, ...] = (0.5, 0.999)  # StarGAN
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"  # to the frame; StarGAN
     smoothing: float = 0.0  # sigma of the shipped change, px of 224; ours
     gain: float = 1.0  # factor of the shipped change; ours
     sheet_every: int = 0

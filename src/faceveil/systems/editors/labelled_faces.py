@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -15,7 +17,9 @@ from faceveil.data.packs import load_packs
 from faceveil.systems.editors.labels import names_of, one_hot
 from faceveil.systems.editors.network import Editor
 from faceveil.systems.san.contact_sheet import write_png
-from faceveil.training import attributes, distributed
+from faceveil.training import attributes
+from faceveil.training.config import GenderANConfig, PrivacyNetConfig
+from faceveil.training.draw import Dealer
 from faceveil.training.gender import as_batch
 from faceveil.types import Float32Array, Uint8Array
 
@@ -27,42 +31,47 @@ class LabelledFaces:
     Attributes:
         images: (N, S, S, 3) uint8 RGB.
         labels: (N, A) float32, 0 or 1.
+        rows: (K,) those that are trained on.
+        interpolation: to the frame.
     """
 
     images: Uint8Array
     labels: Float32Array
+    rows: NDArray[np.int64]
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     def shown(self, frame: int, device: str) -> tuple[Tensor, Tensor]:
         """The first eight faces and their labels, for sheets."""
-        image = as_batch(self.images, torch.arange(min(8, len(self.images))), frame).to(device)
-        return image, torch.from_numpy(self.labels[: len(image)]).to(device)
+        rows = torch.from_numpy(self.rows[:8])
+        image = as_batch(self.images, rows, frame, self.interpolation).to(device)
+        return image, torch.from_numpy(self.labels)[rows].to(device)
 
     def draw(
         self, batch: int, frame: int, generator: torch.Generator, device: str
     ) -> tuple[Tensor, Tensor]:
         """A random batch, half of it mirrored: (B, 3, frame, frame) in [0, 1], (B, A)."""
-        count = distributed.share(batch)
-        rows = torch.randint(len(self.images), (count,), generator=generator)
-        image = as_batch(self.images, rows, frame)
-        mirrored = torch.rand(count, 1, 1, 1, generator=generator) < 0.5
+        rows = Dealer(torch.from_numpy(self.rows), batch)(0, generator)
+        image = as_batch(self.images, rows, frame, self.interpolation)
+        mirrored = torch.rand(len(rows), 1, 1, 1, generator=generator) < 0.5
         image = torch.where(mirrored, image.flip(3), image)
         return image.to(device), torch.from_numpy(self.labels)[rows].to(device)
 
 
 def load_labelled(
-    paths: tuple[str, ...], data: Path, run: Path, groups: Sequence[str]
+    config: GenderANConfig | PrivacyNetConfig, data: Path, run: Path, groups: Sequence[str]
 ) -> LabelledFaces:
     """The packs with the labels that a finished attribute run gives them.
 
     Args:
-        paths: names of the packs.
+        config: names the packs, and which of their faces.
         data: their folder.
         run: folder of the attribute run.
         groups: attributes, or alternatives joined by ``|``.
     """
-    p = attributes.read_labels(run, paths, names_of(groups))
-    images = load_packs([data / name for name in paths]).images
-    return LabelledFaces(images, one_hot(p, groups))
+    p = attributes.read_labels(run, config.data, names_of(groups))
+    pack = load_packs([data / name for name in config.data])
+    labels = one_hot(p, groups)
+    return LabelledFaces(pack.images, labels, config.rows(pack), config.interpolation)
 
 
 def write_sheet(

@@ -23,14 +23,22 @@ class Generator(nn.Module):
         attributes: length of the difference vector.
         widths: maps of the encoder's layers.
         stu_norm: batch normalisation in the units.
+        at_input: the difference is spread over the picture and joins it ("expanded into a matrix of
+            the same width and height as the input image", section III-B), in place of the latent,
+            where STGAN has it. The units get it in either case.
     """
 
     def __init__(
-        self, attributes: int = 4, widths: Sequence[int] = WIDTHS, *, stu_norm: bool = True
+        self,
+        attributes: int = 4,
+        widths: Sequence[int] = WIDTHS,
+        *,
+        stu_norm: bool = True,
+        at_input: bool = False,
     ) -> None:
         super().__init__()
-        self.attributes = attributes
-        ins = [3, *widths[:-1]]
+        self.attributes, self.at_input = attributes, at_input
+        ins = [3 + attributes * at_input, *widths[:-1]]
         self.encoder = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), nn.LeakyReLU(_LEAK)
@@ -39,7 +47,7 @@ class Generator(nn.Module):
         )
         deepest = widths[-1]
         outs = [deepest, *(w for w in widths[-2:0:-1]), 3]
-        ins = [deepest + attributes]
+        ins = [deepest + attributes * (not at_input)]
         ins += [o + w for o, w in zip(outs[:-1], widths[-2::-1], strict=True)]
         self.decoder = nn.ModuleList()
         for i, o in zip(ins, outs, strict=True):
@@ -64,13 +72,16 @@ class Generator(nn.Module):
             (N, 3, S, S) in [0, 1].
         """
         x = 2 * image - 1
+        if self.at_input:
+            x = torch.cat([x, _spread(difference, x)], dim=1)
         features = []
         for layer in self.encoder:
             x = layer(x)
             features.append(x)
         state = features[-1]
-        spread = difference[:, :, None, None].expand(-1, -1, *x.shape[2:]).to(x.dtype)
-        x = self.decoder[0](torch.cat([x, spread], dim=1))
+        if not self.at_input:
+            x = torch.cat([x, _spread(difference, x)], dim=1)
+        x = self.decoder[0](x)
         for unit, layer, feature in zip(
             self.units, self.decoder[1:], features[-2::-1], strict=True
         ):
@@ -90,6 +101,8 @@ class Discriminator(nn.Module):
         attributes: outputs of the attribute head.
         widths: maps of the layers.
         hidden: width of the heads.
+        conditioned: labels are spread over the picture and join it, as section III-B says. The
+            attribute head then finds its answer in its input.
     """
 
     def __init__(
@@ -98,10 +111,12 @@ class Discriminator(nn.Module):
         attributes: int = 4,
         widths: Sequence[int] = WIDTHS,
         hidden: int = 1024,
+        *,
+        conditioned: bool = False,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for i, o in zip([3, *widths[:-1]], widths, strict=True):
+        for i, o in zip([3 + attributes * conditioned, *widths[:-1]], widths, strict=True):
             # Without a bias: the normalisation would take it out again.
             layers += [nn.Conv2d(i, o, 4, 2, 1, bias=False), nn.InstanceNorm2d(o, affine=True)]
             layers.append(nn.LeakyReLU(_LEAK))
@@ -115,7 +130,18 @@ class Discriminator(nn.Module):
 
         self.realness, self.attributes = head(1), head(attributes)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, S, S) in [0, 1] -> critic's score (N,), attribute logits (N, attributes)."""
-        x = self.backbone(2 * image - 1).flatten(1)
+    def forward(self, image: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(N, 3, S, S) in [0, 1] -> critic's score (N,), attribute logits (N, attributes).
+
+        ``labels``, (N, attributes), are what a conditioned one gets, and only that.
+        """
+        x = 2 * image - 1
+        if labels is not None:
+            x = torch.cat([x, _spread(labels, x)], dim=1)
+        x = self.backbone(x).flatten(1)
         return self.realness(x)[:, 0], self.attributes(x)
+
+
+def _spread(values: Tensor, picture: Tensor) -> Tensor:
+    """(N, A) -> (N, A, H, W) of a picture (N, C, H, W)."""
+    return values[:, :, None, None].expand(-1, -1, *picture.shape[2:]).to(picture.dtype)

@@ -82,13 +82,24 @@ class Team:
             generator: draws views and guides.
         """
         c = self.config
+        span = c.value_range[1] - c.value_range[0]  # the losses are of values in that range
+        conditioned = isinstance(c, GenderANConfig) and c.condition_critic
         terms = wgan.critic_terms(
-            self.critic, image, made.detach(), source, generator, views=c.views
+            self.critic,
+            image,
+            made.detach(),
+            source,
+            generator,
+            views=c.views,
+            span=span,
+            target=target if conditioned else None,
         )
         loss = terms["D_adv"] + c.lambda_gp * terms["D_gp"] + weights.critic * terms["D_att"]
         if rebuilt is not None:
-            terms |= wgan.generator_terms(self.critic, made, target, generator, views=c.views)
-            terms["G_rec"] = (image - rebuilt).abs().mean()
+            terms |= wgan.generator_terms(
+                self.critic, made, target, generator, views=c.views, conditioned=conditioned
+            )
+            terms["G_rec"] = span * (image - rebuilt).abs().mean()
             terms["G_fm"] = wgan.matcher_term(self.matcher, image, made, c.match_share)
             loss = loss + terms["G_adv"] + weights.attributes * terms["G_att"]
             loss = loss + weights.reconstruction * terms["G_rec"]
@@ -126,7 +137,6 @@ def train_editor(
     faces: LabelledFaces,
     edits: Edits,
     flip: Conditions,
-    schedule: Callable[[int, int, float], float],
     data: Path,
     output: Path,
     device: str,
@@ -140,7 +150,6 @@ def train_editor(
         faces: its training set.
         edits: the rows of its sheets.
         flip: the conditions that flip the gender, for the held-out classifier.
-        schedule: of the learning rate.
         data: folder of the packs.
         output: folder of the run; other runs are its siblings.
         device: ``cpu`` or ``cuda``.
@@ -169,15 +178,16 @@ def train_editor(
             held_out(number, editor)
 
     parameters = [p for m in modules.values() for p in m.parameters()]
+    first, second = config.betas
     return loop.run(
         step,
         modules,
-        Adam(parameters, lr=config.peak, betas=(0.5, 0.999)),
+        Adam(parameters, lr=config.peak, betas=(first, second)),
         output,
         steps=config.steps,
         peak=config.peak,
         seed=config.seed,
         epoch=config.sheet_every or math.ceil(len(faces.images) / config.batch),
         on_epoch=look,
-        schedule=schedule,
+        schedule=loop.SCHEDULES[config.schedule],
     )

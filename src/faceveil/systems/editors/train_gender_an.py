@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from faceveil.systems.editors import wgan
 from faceveil.systems.editors.labelled_faces import load_labelled
 from faceveil.systems.editors.network import Editor
 from faceveil.systems.editors.network_gender_an import Discriminator, Generator
@@ -17,7 +16,12 @@ from faceveil.training.config import GenderANConfig
 
 def build(config: GenderANConfig) -> Editor:
     """The untrained generator of a recipe."""
-    generator = Generator(len(config.attributes), config.widths, stu_norm=config.stu_norm)
+    generator = Generator(
+        len(config.attributes),
+        config.widths,
+        stu_norm=config.stu_norm,
+        at_input=config.condition == "input",
+    )
     return Editor(generator, anchored=config.anchored)
 
 
@@ -67,8 +71,9 @@ def train(
     """
     torch.manual_seed(config.seed)
     count, male = len(config.attributes), config.attributes.index("Male")
-    faces = load_labelled(config.data, data, output.parent / config.labels, config.attributes)
-    editor, critic = build(config), Discriminator(config.frame, count)
+    faces = load_labelled(config, data, output.parent / config.labels, config.attributes)
+    editor = build(config)
+    critic = Discriminator(config.frame, count, conditioned=config.condition_critic)
     team = gather(config, editor, critic, male, models, output.parent, device)
 
     def edits(source: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -82,6 +87,4 @@ def train(
         difference[:, male] = 1 - 2 * own
         return difference, torch.zeros_like(difference)
 
-    return train_editor(
-        team, objective, faces, edits, flip, wgan.step_decay, data, output, device, config.start
-    )
+    return train_editor(team, objective, faces, edits, flip, data, output, device, config.start)

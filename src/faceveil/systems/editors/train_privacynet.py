@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from faceveil.systems.editors import wgan
 from faceveil.systems.editors.labelled_faces import load_labelled
 from faceveil.systems.editors.labels import names_of, spans
 from faceveil.systems.editors.network import Editor
@@ -72,7 +71,7 @@ def train(
     torch.manual_seed(config.seed)
     names = names_of(config.groups)
     male = names.index("Male")
-    faces = load_labelled(config.data, data, output.parent / config.labels, config.groups)
+    faces = load_labelled(config, data, output.parent / config.labels, config.groups)
     editor = build(config)
     critic = Discriminator(config.frame, len(names), config.critic_width, config.critic_layers)
     team = gather(config, editor, critic, male, models, output.parent, device)
@@ -96,6 +95,4 @@ def train(
         target[:, male] = 1 - own
         return target, kept
 
-    return train_editor(
-        team, objective, faces, edits, flip, wgan.linear_decay, data, output, device
-    )
+    return train_editor(team, objective, faces, edits, flip, data, output, device)

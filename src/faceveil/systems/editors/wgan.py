@@ -25,7 +25,11 @@ def critic_loss(real: Tensor, made: Tensor) -> Tensor:
 
 
 def gradient_penalty(
-    critic: Callable[[Tensor], Tensor], real: Tensor, made: Tensor, generator: torch.Generator
+    critic: Callable[[Tensor], Tensor],
+    real: Tensor,
+    made: Tensor,
+    generator: torch.Generator,
+    span: float = 1.0,
 ) -> Tensor:
     """E (||grad D(x~)||_2 - 1)^2 with x~ uniform between a real and a made face.
 
@@ -34,11 +38,13 @@ def gradient_penalty(
         real: (N, 3, S, S).
         made: (N, 3, S, S), detached.
         generator: draws the place between the two.
+        span: width of the values' range in which the slope is taken, where faces come in [0, 1]:
+            2 for [-1, 1], in which it is half as steep.
     """
     share = torch.rand(len(real), 1, 1, 1, generator=generator).to(real.device, real.dtype)
     between = (share * real + (1 - share) * made).detach().requires_grad_(True)
     (slope,) = torch.autograd.grad(critic(between).float().sum(), between, create_graph=True)
-    return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    return (slope.flatten(1).norm(dim=1) / span - 1).square().mean()
 
 
 def attribute_loss(logits: Tensor, wanted: Tensor) -> Tensor:
@@ -47,15 +53,15 @@ def attribute_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     return loss / len(logits)
 
 
-def frozen(network: nn.Module) -> Callable[[Tensor], Any]:
+def frozen(network: nn.Module) -> Callable[..., Any]:
     """The network as a function through which gradients reach the input but not its weights.
 
     So the generator's and the discriminator's losses can be added up and differentiated at once.
     """
     weights = {k: v.detach() for k, v in network.named_parameters()}
 
-    def call(x: Tensor) -> Any:
-        return functional_call(network, weights, (x,))
+    def call(*x: Tensor) -> Any:
+        return functional_call(network, weights, x)
 
     return call
 
@@ -68,6 +74,8 @@ def critic_terms(
     generator: torch.Generator,
     *,
     views: bool,
+    span: float = 1.0,
+    target: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """What the discriminator minimises: ``D_adv``, ``D_gp`` and ``D_att``.
 
@@ -78,14 +86,17 @@ def critic_terms(
         labels: (N, A) of the real faces.
         generator: draws the penalty's place and the views.
         views: the label head sees random views of the faces (ours).
+        span: see :func:`gradient_penalty`.
+        target: (N, A) labels of the made faces, for a discriminator that gets labels too.
     """
+    own, others = ((), ()) if target is None else ((labels,), (target,))
     with torch.autocast(image.device.type, torch.bfloat16):
-        real, read = critic(image)
-        fake, _ = critic(made)
+        real, read = critic(image, *own)
+        fake, _ = critic(made, *others)
         if views:
-            read = critic(_view(image, generator))[1]
+            read = critic(_view(image, generator), *own)[1]
     # In 32 bits: the second derivative of a 16-bit convolution is slow and coarse.
-    penalty = gradient_penalty(lambda x: critic(x)[0], image, made, generator)
+    penalty = gradient_penalty(lambda x: critic(x, *own)[0], image, made, generator, span)
     return {
         "D_adv": critic_loss(real, fake),
         "D_gp": penalty,
@@ -94,14 +105,21 @@ def critic_terms(
 
 
 def generator_terms(
-    critic: nn.Module, made: Tensor, target: Tensor, generator: torch.Generator, *, views: bool
+    critic: nn.Module,
+    made: Tensor,
+    target: Tensor,
+    generator: torch.Generator,
+    *,
+    views: bool,
+    conditioned: bool = False,
 ) -> dict[str, Tensor]:
     """What the generator minimises at the frozen discriminator: ``G_adv`` and ``G_att``."""
     network = frozen(critic)
+    given = (target,) if conditioned else ()
     with torch.autocast(made.device.type, torch.bfloat16):
-        score, read = network(made)
+        score, read = network(made, *given)
         if views:
-            read = network(_view(made, generator))[1]
+            read = network(_view(made, generator), *given)[1]
     return {"G_adv": -score.float().mean(), "G_att": attribute_loss(read, target)}
 
 
@@ -124,13 +142,3 @@ def _view(image: Tensor, generator: torch.Generator) -> Tensor:
     view = random_view(image, generator, degrees=8, scale=0.1, shift=0.05, tone=0.15)
     # Convolutions of 16 bits run backward several times slower in the other layout.
     return view.contiguous(memory_format=torch.channels_last)
-
-
-def step_decay(step: int, steps: int, peak: float, share: float = 0.8) -> float:
-    """Learning rate of the paper: ``peak``, a tenth of it after ``share`` of the steps."""
-    return peak if step < share * steps else peak / 10
-
-
-def linear_decay(step: int, steps: int, peak: float) -> float:
-    """Learning rate of StarGAN: ``peak``, falling linearly to 0 over the second half."""
-    return peak * min(1.0, 2 * (1 - step / steps))

@@ -24,8 +24,9 @@ from faceveil.types import Float32Array, Uint8Array
 CHUNK = 64
 SAVE_EVERY = 32  # chunks
 
-Transform = Callable[[Float32Array, Float32Array], Float32Array]
-"""(N, 1, S, S) faces in [0, 1] and (N,) labels -> (N, 1, S, S) opposite-gender outputs."""
+Transform = Callable[[Float32Array, Float32Array, slice], Float32Array]
+"""(N, 1, S, S) faces in [0, 1], (N,) labels and which rows of the set these are ->
+(N, 1, S, S) opposite-gender outputs."""
 
 
 def transformed(
@@ -65,7 +66,7 @@ def transformed(
     for start in tqdm(starts, desc=f"outputs of {checkpoint.parent.name}", disable=quiet or None):
         rows = slice(start, min(start + CHUNK, len(images)))
         faces = resized(take(images, rows), side)
-        result = transform(faces[:, None], male[rows])[:, 0]
+        result = transform(faces[:, None], male[rows], rows)[:, 0]
         out[rows] = np.clip(np.rint(result * 255), 0, 255).astype(np.uint8)
         if start // CHUNK % SAVE_EVERY == SAVE_EVERY - 1:
             out.flush()
@@ -86,12 +87,23 @@ def resized(images: Uint8Array, side: int) -> Float32Array:
     return np.stack([cv2.resize(f, (side, side), interpolation=method) for f in faces])
 
 
-def opposite_outputs(model: torch.nn.Module, device: str) -> Transform:
-    """A trained stage as a transform: its opposite-gender output, prototypes unwarped."""
+def opposite_outputs(
+    model: torch.nn.Module, device: str, warps: Float32Array | None = None
+) -> Transform:
+    """A trained stage as a transform: its opposite-gender output.
 
-    def transform(faces: Float32Array, male: Float32Array) -> Float32Array:
+    Args:
+        model: the stage.
+        device: ``cpu`` or ``cuda``.
+        warps: (N, 2, 3) of the prototypes for all faces; None leaves them unwarped.
+    """
+
+    def transform(faces: Float32Array, male: Float32Array, rows: slice) -> Float32Array:
         y = torch.from_numpy(male).to(device)
-        theta = torch.eye(2, 3, device=device).repeat(len(faces), 1, 1)
+        if warps is None:
+            theta = torch.eye(2, 3, device=device).repeat(len(faces), 1, 1)
+        else:
+            theta = torch.from_numpy(warps[rows]).to(device)
         with torch.no_grad(), torch.autocast(device, torch.bfloat16):
             out = model(torch.from_numpy(faces).to(device), y, 1 - y, theta)
         return np.asarray(out.float().cpu().numpy(), np.float32)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from faceveil.systems.san.network import LEAK, SAN
+from faceveil.systems.san.network import SAN
 from faceveil.systems.san.nine_products import upsampled_phases
 from faceveil.systems.san.prototypes import PrototypeSAN
 
@@ -75,11 +75,11 @@ def _warp(planes: Tensor, grid: Tensor, theta: Tensor) -> Tensor:
 
 def _face(san: SAN, x: Tensor) -> Tensor:
     """The combiner's part for the face, before the sigmoid: (N, C, S, S) -> (N, 1, S, S)."""
-    x = F.avg_pool2d(F.leaky_relu(san.encoder1(x), LEAK), 2)
-    x = F.avg_pool2d(F.leaky_relu(san.encoder2(x), LEAK), 2)
-    x = F.leaky_relu(san.decoder1(x), LEAK)
+    x = F.avg_pool2d(F.leaky_relu(san.encoder1(x), san.leak), 2)
+    x = F.avg_pool2d(F.leaky_relu(san.encoder2(x), san.leak), 2)
+    x = F.leaky_relu(san.decoder1(x), san.leak)
     weight, bias = san.combiner.weight[:, :MAPS], san.combiner.bias
     maps = upsampled_phases(x, san.decoder2.weight, san.decoder2.bias)
-    phases = [F.conv2d(F.leaky_relu(m, LEAK), weight, bias) for m in maps]
+    phases = [F.conv2d(F.leaky_relu(m, san.leak), weight, bias) for m in maps]
     half = F.pixel_shuffle(torch.cat(phases, 1), 2)
     return F.interpolate(half, scale_factor=2.0, mode="nearest")

@@ -39,7 +39,9 @@ def dissimilarity(output: Tensor, image: Tensor, kind: Dissimilarity) -> Tensor:
     return loss * image[0].numel() if kind == "bce_sum" else loss
 
 
-def gender_loss(logit_same: Tensor, logit_opposite: Tensor, male: Tensor) -> Tensor:
+def gender_loss(
+    logit_same: Tensor, logit_opposite: Tensor, male: Tensor, wanted: Tensor | None = None
+) -> Tensor:
     """J_G, SAN eq. (3): S(y, f_G(X'_SM)) + S(1 - y, f_G(X'_OP)).
 
     Args:
@@ -47,11 +49,13 @@ def gender_loss(logit_same: Tensor, logit_opposite: Tensor, male: Tensor) -> Ten
             be less than N, even 0, to save time.
         logit_opposite: (N,) logits of the opposite-gender outputs.
         male: (N,) true labels, 1 male.
+        wanted: (N,) what the opposite outputs are to read as; 1 - male where None.
 
     Returns:
         Scalar, each term a mean over its faces.
     """
-    opposite = F.binary_cross_entropy_with_logits(logit_opposite.float(), 1 - male)
+    target = 1 - male if wanted is None else wanted
+    opposite = F.binary_cross_entropy_with_logits(logit_opposite.float(), target)
     if len(logit_same) == 0:
         return opposite
     same = F.binary_cross_entropy_with_logits(logit_same.float(), male[: len(logit_same)])
@@ -59,9 +63,15 @@ def gender_loss(logit_same: Tensor, logit_opposite: Tensor, male: Tensor) -> Ten
 
 
 def matching_loss(
-    image: Tensor, same: Tensor | None, opposite: Tensor | None, match_on: MatchOn
+    image: Tensor,
+    same: Tensor | None,
+    opposite: Tensor | None,
+    match_on: MatchOn,
+    *,
+    unit: bool = True,
+    reduction: Literal["mean", "sum"] = "mean",
 ) -> Tensor:
-    """J_M, SAN eq. (4): squared distance of unit-length descriptors, ||R(X') - R(X)||^2.
+    """J_M, SAN eq. (4): squared distance of descriptors, ||R(X') - R(X)||^2.
 
     The paper takes X' = SM, FlowSAN takes OP, the authors' code the mean of both descriptors.
 
@@ -70,13 +80,17 @@ def matching_loss(
         same: (N, D) descriptors of the same-gender output, or None where not needed.
         opposite: (N, D) descriptors of the opposite-gender output, or None where not needed.
         match_on: which of the three.
+        unit: bring descriptors to unit length first, as the authors' code does; the Keras
+            re-implementation takes them as they are.
+        reduction: over the batch. The authors' code takes the sum over its batch of 8.
 
     Returns:
-        Scalar, the mean over the batch; in [0, 4].
+        Scalar; the mean of unit descriptors lies in [0, 4].
     """
     chosen = {"sm": (same,), "op": (opposite,), "mean": (same, opposite)}[match_on]
-    units = [F.normalize(d.float(), dim=1) for d in chosen if d is not None]
-    if len(units) != len(chosen):
+    given = [d.float() for d in (image, *chosen) if d is not None]
+    if len(given) != len(chosen) + 1:
         raise ValueError(f"match_on={match_on!r} needs the descriptors that were passed as None")
-    mean = torch.stack(units).mean(dim=0)
-    return (mean - F.normalize(image.float(), dim=1)).square().sum(dim=1).mean()
+    wanted, *found = [F.normalize(d, dim=1) for d in given] if unit else given
+    distance = (torch.stack(found).mean(dim=0) - wanted).square().sum(dim=1)
+    return distance.mean() if reduction == "mean" else distance.sum()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 LEAK = 0.01
-"""Slope of the leaky ReLUs, as in the authors' code."""
+"""Slope of the leaky ReLUs, PyTorch's, as in the authors' code."""
 
 
 class SANOutputs(NamedTuple):
@@ -38,6 +38,7 @@ class SAN(nn.Module):
             tells the opposite output from the same-gender one. The function is as general with any
             factor, but Adam moves each weight by at most its rate a step: with 1, three thousand
             steps go by before these few weights are large enough.
+        leak: slope of the leaky ReLUs; Keras' is 0.3.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class SAN(nn.Module):
         rewrite: bool = True,
         prototype_channels: int = 3,
         prototype_scale: float = 1.0,
+        leak: float = LEAK,
     ) -> None:
         super().__init__()
+        self.leak = leak
         if combiner_kernel not in (1, 3):
             raise ValueError(f"combiner_kernel: got {combiner_kernel}; expected 1 or 3")
         self.rewrite = rewrite
@@ -74,14 +77,14 @@ class SAN(nn.Module):
             (N, 128, H/2, W/2).
         """
         x = torch.cat([image, same], dim=1)
-        x = F.avg_pool2d(F.leaky_relu(self.encoder1(x), LEAK), 2)  # (N, 8, H/2, W/2)
-        x = F.avg_pool2d(F.leaky_relu(self.encoder2(x), LEAK), 2)  # (N, 12, H/4, W/4)
-        x = F.leaky_relu(self.decoder1(x), LEAK)  # (N, 256, H/4, W/4)
+        x = F.avg_pool2d(F.leaky_relu(self.encoder1(x), self.leak), 2)  # (N, 8, H/2, W/2)
+        x = F.avg_pool2d(F.leaky_relu(self.encoder2(x), self.leak), 2)  # (N, 12, H/4, W/4)
+        x = F.leaky_relu(self.decoder1(x), self.leak)  # (N, 256, H/4, W/4)
         if self.rewrite:
             x = upsampled_conv3x3(x, self.decoder2.weight, self.decoder2.bias)
         else:
             x = self.decoder2(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-        return F.leaky_relu(x, LEAK)
+        return F.leaky_relu(x, self.leak)
 
     def combine(self, features: Tensor, prototype: Tensor) -> Tensor:
         """The output for one prototype.

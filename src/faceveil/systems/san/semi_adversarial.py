@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 
 from faceveil.systems.san.losses import dissimilarity, gender_loss, matching_loss
 from faceveil.systems.san.prototypes import PrototypeSAN
@@ -50,8 +51,10 @@ class SemiAdversarial:
         self.config, self.model = config, model
         self.classifiers, self.matcher = classifiers, matcher
 
-    def __call__(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        """The loss to minimise, and its terms for the log."""
+    def __call__(
+        self, batch: Batch, generator: torch.Generator, *, matching: bool = True
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss to minimise, and its terms for the log; without ``matching`` J_M is 0."""
         c = self.config
         male = batch.male
         with torch.autocast(male.device.type, torch.bfloat16):
@@ -62,7 +65,9 @@ class SemiAdversarial:
             reference = self.model.reference(batch.image, proto_same).float()
         same, opposite = (self.model.changed(batch.image, o.float(), reference) for o in outputs)
         j_g, fooled = self._gender(same, opposite, male, generator)
-        j_m = self._matching(batch.original, same, opposite, generator)
+        j_m = j_g.new_zeros(())
+        if matching:
+            j_m = self._matching(batch.original, same, opposite, generator)
         loss = c.lambda_g * j_g + c.lambda_m * j_m
         terms = {"J_G": j_g, "J_M": j_m, "fooled": fooled}
         if c.dissimilarity_to != "none":
@@ -82,11 +87,14 @@ class SemiAdversarial:
         image = torch.cat([opposite, same[:kept]])
         if self.config.views:
             image = random_view(image, generator, size=frame)
+        elif image.shape[-1] != frame:
+            image = F.interpolate(image, (frame, frame), mode="bilinear", antialias=True)
         with torch.autocast(male.device.type, torch.bfloat16):
             logits = network(image.contiguous(memory_format=torch.channels_last))
         on_opposite, on_same = logits[: len(opposite)], logits[len(opposite) :]
         fooled = ((on_opposite > 0) != (male > 0.5)).float().mean()
-        return gender_loss(on_same, on_opposite, male), fooled
+        wanted = male.flip(0) if self.config.opposite_label == "reversed_batch" else 1 - male
+        return gender_loss(on_same, on_opposite, male, wanted), fooled
 
     def _matching(
         self, original: Tensor, same: Tensor, opposite: Tensor, generator: torch.Generator
@@ -112,5 +120,10 @@ class SemiAdversarial:
         found = self.matcher(torch.cat(groups[1:])).chunk(len(groups) - 1)
         pair = (found[0], found[-1])
         return matching_loss(
-            wanted, None if on == "op" else pair[0], None if on == "sm" else pair[1], on
+            wanted,
+            None if on == "op" else pair[0],
+            None if on == "sm" else pair[1],
+            on,
+            unit=self.config.match_unit,
+            reduction=self.config.match_reduction,
         )

@@ -8,28 +8,29 @@ stage of FlowSAN is trained likewise, on faces that the stages before it have tr
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
-from torch.optim import Adam
+from torch.optim import Adadelta, Adam, Optimizer
 
-from faceveil.data.packs import face_blocks, load_packs
+from faceveil.data.packs import face_blocks, load_packs, pack_key
 from faceveil.errors import ModelError
 from faceveil.systems.san.contact_sheet import contact_sheet, write_png
+from faceveil.systems.san.faces import Faces, face_warps
 from faceveil.systems.san.flow_data import opposite_outputs, transformed
 from faceveil.systems.san.losses import dissimilarity
 from faceveil.systems.san.network import SAN
 from faceveil.systems.san.prototypes import PrototypeSAN, mean_faces
-from faceveil.systems.san.semi_adversarial import Batch, SemiAdversarial
+from faceveil.systems.san.semi_adversarial import SemiAdversarial
 from faceveil.training import checkpoint, distributed, gender, loop
-from faceveil.training.augment import joint_view
 from faceveil.training.config import GenderConfig, SANConfig, load_config
+from faceveil.training.draw import Dealer, step_count
 from faceveil.training.matchers import load_matcher
 from faceveil.training.networks.layout import channels_last
-from faceveil.types import Float32Array, Uint8Array
 
 _CANONICAL = 224  # pixels; the unit of smoothing in recipes
 
@@ -48,6 +49,7 @@ def build(config: SANConfig, prototypes: Tensor) -> PrototypeSAN:
             config.combiner_kernel,
             prototype_channels=config.prototype_channels,
             prototype_scale=config.prototype_scale,
+            leak=config.leak,
         )
         for _ in range(2)
     )
@@ -93,60 +95,28 @@ def begin_from(model: PrototypeSAN, start: PrototypeSAN) -> None:
         model.anchor.take(start.anchor or start.san)
 
 
-def random_theta(count: int, share: float, generator: torch.Generator) -> Tensor:
-    """Prototype warps like those that landmarks give: (N, 2, 3), identity for the rest.
-
-    The packs have no landmarks, so a share of each batch gets small random affine maps of the
-    size that five detected landmarks show around the template.
-    """
-    theta = torch.eye(2, 3).expand(count, 2, 3)
-    noise = torch.randn(count, 2, 3, generator=generator) * 0.04
-    chosen = torch.rand(count, 1, 1, generator=generator) < share
-    return theta + torch.where(chosen, noise, torch.zeros(()))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Faces:
-    """A training set in memory.
-
-    Attributes:
-        inputs: (N, S, S) grey uint8, what the network gets.
-        originals: (N, S, S) grey uint8, the faces before any earlier stage.
-        male: (N,) float32 labels.
-    """
-
-    inputs: Uint8Array
-    originals: Uint8Array
-    male: Float32Array
-
-    def draw(self, config: SANConfig, generator: torch.Generator, device: str) -> Batch:
-        """A random batch, flipped and cropped together with its prototypes."""
-        count = distributed.share(config.batch)
-        rows = torch.randint(len(self.inputs), (count,), generator=generator)
-        pair = [
-            gender.as_batch(images, rows, config.frame) for images in (self.inputs, self.originals)
-        ]
-        theta = random_theta(count, config.landmarks, generator)
-        both, theta = joint_view(torch.cat(pair, dim=1), theta, generator, config.crop)
-        male = torch.from_numpy(self.male)[rows]
-        return Batch(*(t.to(device) for t in (both[:, :1], both[:, 1:], male, theta)))
-
-
 def load_faces(
     config: SANConfig, data: Path, runs: Path, device: str = "cpu"
 ) -> tuple[Faces, Tensor]:
     """The training set of a recipe, transformed by the stages before it, and its prototypes."""
     paths = [data / name for name in config.data]
-    prototypes = mean_faces(face_blocks(paths))[0]
     pack = load_packs(paths, grey=True)
+    rows = config.rows(pack)
+    whole = np.arange(len(pack)) if config.pretrain_whole else rows
+    chosen = np.isin(np.arange(len(pack)), whole)
+    prototypes, _ = mean_faces(face_blocks(paths, None if chosen.all() else chosen))
+    warps = None
+    if config.alignment == "faces":
+        with distributed.first_goes_first():
+            warps = face_warps(pack.images, runs / ".pixels" / f"{pack_key(paths)}-warps.npy")
     inputs = pack.images
     for name in config.after:
         run = runs / name
-        stage = opposite_outputs(channels_last(load_san(run, prototypes), device), device)
+        stage = opposite_outputs(channels_last(load_san(run, prototypes), device), device, warps)
         weights = run / "checkpoint.safetensors"
         with distributed.first_goes_first():
             inputs = transformed(inputs, pack.male, stage, weights, config.frame)
-    return Faces(inputs, pack.images, pack.male), prototypes
+    return Faces(inputs, pack.images, pack.male, rows, whole, warps), prototypes
 
 
 def train(
@@ -177,32 +147,41 @@ def train(
         load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device),
     )
 
-    def adversarial(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        return objective(faces.draw(config, generator, device), generator)
+    deal = Dealer(torch.from_numpy(faces.rows), config.batch, config.draw, config.seed + 1)
+    epoch = math.ceil(len(faces.rows) / config.batch)
+    alone = round(config.match_after * epoch)  # steps without J_M
+
+    def adversarial(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        batch = faces.batch(deal(step, generator), config, generator, device)
+        return objective(batch, generator, matching=step >= alone)
 
     def sheet(step: int) -> None:
-        shown = min(8, len(faces.inputs))
-        image = gender.as_batch(faces.inputs, torch.arange(shown), config.frame).to(device)
-        picture = contact_sheet(model, image, faces.male[:shown], float(faces.male.mean()))
+        shown = faces.rows[:8]
+        image = gender.as_batch(faces.inputs, torch.from_numpy(shown), config.frame).to(device)
+        share = float(faces.male[faces.rows].mean())
+        picture = contact_sheet(model, image, faces.male[shown], share)
         write_png(picture, output / "sheets" / f"step-{step:06d}.png")
 
     modules: dict[str, nn.Module] = {"san": model}
     if not (output / "checkpoint.safetensors").is_file():
         folder = runs / config.start
-        if not config.start:
+        pretrained = bool(config.pretrain_steps or config.pretrain_epochs)
+        if not config.start and pretrained:
             folder = output / "pretrain"
             _pretrain(config, faces, prototypes, folder, device)
-        begin_from(model, load_start(folder, prototypes))
+        if config.start or pretrained:
+            begin_from(model, load_start(folder, prototypes))
     return loop.run(
         adversarial,
         modules,
-        _adam(model, config.peak),
+        Adam(_trained(model), lr=config.peak, betas=_betas(config)),
         output,
-        steps=config.steps,
+        steps=step_count(config.steps, config.epochs, len(faces.rows), config.batch),
         peak=config.peak,
         seed=config.seed + 1,
-        epoch=math.ceil(len(faces.inputs) / config.batch),
+        epoch=epoch,
         on_epoch=sheet,
+        schedule=loop.SCHEDULES[config.schedule],
     )
 
 
@@ -211,25 +190,37 @@ def _pretrain(
 ) -> None:
     """J_D alone, without anchor: the autoencoder learns to reproduce its input."""
     model = channels_last(build(replace(config, anchored=False), prototypes), device)
+    size = config.pretrain_batch or config.batch
+    deal = Dealer(torch.from_numpy(faces.pretrained), size, config.draw, config.seed)
 
-    def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        batch = faces.draw(config, generator, device)
+    def step(number: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        batch = faces.batch(deal(number, generator), config, generator, device)
         with torch.autocast(device, torch.bfloat16):
             same = model(batch.image, batch.male, batch.male, batch.theta)
         loss = dissimilarity(same, batch.original, config.pretrain_loss)
         return loss, {"J_D": float(loss.detach())}
 
+    rate = config.pretrain_peak
+    optimizer: Optimizer = Adam(_trained(model), lr=rate, betas=_betas(config))
+    if config.pretrain_optimizer == "adadelta":  # with Keras' own rho and epsilon
+        optimizer = Adadelta(_trained(model), lr=rate, rho=0.95, eps=1e-7)
+    steps, epochs = config.pretrain_steps, config.pretrain_epochs
     loop.run(
         step,
         {"san": model},
-        _adam(model, config.pretrain_peak),
+        optimizer,
         folder,
-        steps=config.pretrain_steps,
-        peak=config.pretrain_peak,
+        steps=step_count(steps, epochs, len(faces.pretrained), size),
+        peak=rate,
         seed=config.seed,
+        schedule=loop.SCHEDULES[config.schedule],
     )
 
 
-def _adam(model: nn.Module, peak: float) -> Adam:
-    trained = [p for p in model.parameters() if p.requires_grad]
-    return Adam(trained, lr=peak, betas=(0.5, 0.99))
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    return [p for p in model.parameters() if p.requires_grad]
+
+
+def _betas(config: SANConfig) -> tuple[float, float]:
+    first, second = config.betas
+    return first, second
