@@ -97,6 +97,17 @@ def test_random_targets_of_a_person_are_known_by_key_and_folder(tmp_path, portra
     assert last in said
 
 
+def test_after_edits(folders, capsys):
+    names = [str(folder / "sub/me.jpg") for folder in folders]
+    code = main(["check", *names, "--target", "neutral", "--after", "jpeg60,resize50,screenshot"])
+    out = capsys.readouterr().out
+    told = [line.split(":")[0].strip() for line in out.splitlines() if "after " in line][1:]
+    assert told == ["after jpeg60", "after resize50", "after screenshot"]
+    assert code in (0, 1)
+    assert main(["check", *names, "--after", "soap"]) == 2
+    assert "--after: got 'soap'" in capsys.readouterr().err
+
+
 def test_a_bad_file_is_named_and_the_others_are_checked(folders, tmp_path, capsys):
     before, after = (shutil.copytree(f, tmp_path / f.name) for f in folders)
     for folder in (before, after):

@@ -54,6 +54,12 @@ def add_parser(commands: Any) -> None:
         help="which faces; numbers count from 0, left to right (default: all)",
     )
     p.add_argument(
+        "--after",
+        metavar="EDIT,...",
+        help="read the protected photo again after each of these edits: jpegQ (quality 1 to 100), "
+        "resizeP (to P percent), screenshot; such as jpeg60,resize50,screenshot",
+    )
+    p.add_argument(
         "--max-pixels",
         type=int,
         default=100_000_000,
@@ -112,6 +118,10 @@ def table(result: Any, *, whole: bool = True) -> str:
         )
         if whole or not c.passed:
             lines.append(f"       {c.verdict}")
+        for name, edited in result.after.items():
+            again = edited[number]
+            words = again.label if again.passed else f"{again.label}: {again.verdict}"
+            lines.append(f"       after {name}: {words}")
     if whole:
         lines.append(f"({result.asked})")
     return "\n".join(lines)
@@ -124,6 +134,7 @@ def _look(arguments: argparse.Namespace, workers: int) -> Look:
     from faceveil.cli.pairs import Look, judges_for
     from faceveil.errors import OptionError
     from faceveil.evaluation.check import known_draw
+    from faceveil.evaluation.edits import edits_of
     from faceveil.files.batch import BatchOptions
     from faceveil.imaging.detect import CenterFace, face_numbers
     from faceveil.inference.device import usable_cores
@@ -143,6 +154,7 @@ def _look(arguments: argparse.Namespace, workers: int) -> Look:
         lambda path: known_draw(arguments.target, key, whose.of(path).person, arguments.seed),
         arguments.faces,
         arguments.max_pixels,
+        () if arguments.after is None else edits_of(arguments.after),
     )
 
 

@@ -6,6 +6,7 @@ Both read the two files from the disk and do the same with them, so they say the
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 from faceveil.errors import FaceVeilError, NoFaceError, OptionError, PhotoError
 from faceveil.evaluation.check import PhotoCheck, check_photos
+from faceveil.evaluation.edits import Edit
 from faceveil.files.memory import room_for
 from faceveil.files.paths import is_clip, plan_jobs, shown
 from faceveil.files.reports import left_out
@@ -50,6 +52,7 @@ class Look:
         draw_of: what drew the random targets of a photo; None where nothing did, or nobody knows.
         which: the faces: ``all``, ``largest``, or numbers from left to right.
         max_pixels: larger photos are refused.
+        edits: after each of which the protected photo is read once more.
     """
 
     detector: Detector
@@ -57,6 +60,7 @@ class Look:
     draw_of: Callable[[Path], Draw | None]
     which: str = "all"
     max_pixels: int = MAX_PIXELS
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,6 +158,7 @@ def check_pair(pair: Pair, look: Look) -> PhotoCheck:
                 *(before, after, look.detector, own.gender, own.matchers[0]),
                 draw=draw,
                 which=look.which,
+                edits=look.edits,
             )
         except OptionError as error:
             raise OptionError(f"{shown(pair.protected)}: {error}") from error
@@ -178,7 +183,17 @@ def summary(rows: Iterable[Checked]) -> str:
     asked = next((f" ({row.result.asked})" for row in rows if row.result), "")
     bad = f"; {failed} could not be checked" if failed else ""
     found = f"worked on {worked}, not on {len(checks) - worked}"
+    found += "".join(f", after {name} on {count}" for name, count in _after(rows).items())
     return f"{photos}, {faces} checked: {found}{bad}{asked}"
+
+
+def _after(rows: Sequence[Checked]) -> Counter[str]:
+    """On how many faces it worked after each edit."""
+    count: Counter[str] = Counter()
+    for row in rows:
+        for name, checks in row.result.after.items() if row.result else ():
+            count[name] += sum(check.passed for check in checks)
+    return count
 
 
 def _guarded(pair: Pair, look: Look) -> Checked:
