@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, picture in pictures.items():
         write_atomic(encode_photo(picture), arguments.output / name, overwrite=True)
     print(f"{len(faces)} face; to read as {faces[0].target}")
-    wanted = options.wish(protector.crop_protector)
+    wanted = options.aim(protector.crop_protector).target
     print(table(check(before, after, target=wanted)))
     print(f"pictures in {arguments.output}: {', '.join(pictures)}")
     return 0

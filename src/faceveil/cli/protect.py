@@ -139,6 +139,12 @@ def add_parser(commands: Any) -> None:
         help="photos at the same time, threads for a clip (default: one per core)",
     )
     add_device(p)
+    p.add_argument(
+        "--check",
+        action="store_true",
+        help="read every written photo again and say whether it worked, as faceveil check does; "
+        "exit code 1 where it did not",
+    )
     p.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done as JSON")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     add_scale(p)
@@ -156,6 +162,7 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
     import cv2
 
     from faceveil.cli.batches import run_clips, run_photos
+    from faceveil.cli.checked import check_results, tell_checked
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
     from faceveil.files.jobs import plan_jobs
@@ -217,6 +224,7 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
         cv2.setNumThreads(1)  # frames side by side, each on one core
         method = protector or _load(arguments, options, 1, told=bool(photos))
         results += run_clips(clips, method, options, threads, arguments.quiet)
+    checked = check_results(results if arguments.check else [], method, options, workers)
     device = method.device
     if arguments.report is not None:
         settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
@@ -225,11 +233,13 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
         write_report(arguments.report, to_json(results, settings, left))
     if not arguments.quiet:
         print(summary(results, time.perf_counter() - start, device), file=sys.stderr)
+        tell_checked(checked)
         _tell(arguments, _meaning(method, options))
     if left and arguments.on_unknown == "fail":
         print(f"{left_out(left)}; if that is right, --on-unknown skip", file=sys.stderr)
         return 1
-    return 1 if counts(results)["failed"] or any(r.warning for r in results) else 0
+    bad = counts(results)["failed"] or any(r.warning for r in results)
+    return 1 if bad or not all(row.passed for row in checked) else 0
 
 
 def _meaning(method: Protector, options: BatchOptions) -> str:
@@ -238,6 +248,7 @@ def _meaning(method: Protector, options: BatchOptions) -> str:
 
 
 def _options(arguments: argparse.Namespace) -> BatchOptions:
+    from faceveil.cli.checked import may_check
     from faceveil.files.batch import BatchOptions
     from faceveil.protect.photo import PhotoOptions
 
@@ -246,6 +257,8 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
         raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more, or 0 for all cores")
     if a.max_pixels < 1:
         raise OptionError(f"--max-pixels: got {a.max_pixels}; expected 1 or more")
+    if a.check:
+        may_check(a)
     gender = None if a.gender == "auto" else a.gender
     if a.persons != "photo" and a.target not in (None, "random"):
         raise OptionError("--persons: it decides random targets; add --target random")

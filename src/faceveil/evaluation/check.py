@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from faceveil.errors import OptionError
+from faceveil.evaluation.edits import Edit
 from faceveil.evaluation.face_check import FaceCheck, check_faces, finite_or_none
 from faceveil.evaluation.metrics.quality import psnr, ssim_map
 from faceveil.evaluation.verdict import asked
@@ -35,6 +36,7 @@ class PhotoCheck:
         psnr: in dB, over the luma where faces' canonical frames lie; None where nothing changed
             there, or there is no face.
         ssim: likewise, at most 1; None where there is no face.
+        after: by the name of an edit, one check per face of the protected photo after it.
     """
 
     faces: tuple[Face, ...]
@@ -42,11 +44,13 @@ class PhotoCheck:
     asked: str
     psnr: float | None
     ssim: float | None
+    after: Mapping[str, tuple[FaceCheck, ...]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
-        """Whether there is a face, and every face passed."""
-        return bool(self.checks) and all(check.passed for check in self.checks)
+        """Whether there is a face, and every face passed, after every edit too."""
+        every = (self.checks, *self.after.values())
+        return bool(self.checks) and all(check.passed for checks in every for check in checks)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -60,6 +64,7 @@ class PhotoCheck:
             "psnr": self.psnr,
             "ssim": self.ssim,
             "faces": faces,
+            "after": {n: [c.to_dict() for c in checks] for n, checks in self.after.items()},
         }
 
 
@@ -72,6 +77,7 @@ def check_photos(
     threshold: float | None = None,
     draw: Draw | None = None,
     which: str = "all",
+    edits: Sequence[Edit] = (),
 ) -> PhotoCheck:
     """Check a photo: faces are found in the original, the same frames are cut out of both.
 
@@ -84,6 +90,7 @@ def check_photos(
         threshold: cosine similarity at FMR 0.1 %; the matcher's card's where None.
         draw: what drew random targets; None where they were not random, or nobody knows.
         which: the faces to check: ``all``, ``largest``, or numbers from left to right.
+        edits: after each of which the protected photo is read once more.
 
     Raises:
         OptionError: if the photos differ in size or are no RGB photos, a face is not there, or no
@@ -104,7 +111,13 @@ def check_photos(
     checks = check_faces(crops[0], crops[1], judges, matcher, threshold, drawn)
     boxes = [region(invert(m), CROP_SIZE, original.shape[:2]) for m in frames]
     quality = _face_region_quality(original, protected, boxes)
-    return PhotoCheck(faces, checks, asked(len(judges)), *quality)
+    changed = [check.outcome != "unchanged" for check in checks]
+    after: dict[str, tuple[FaceCheck, ...]] = {}
+    for edit in edits:
+        edited = edit.apply(protected)
+        crop = np.stack([extract_crop(edited, m) for m in frames])
+        after[edit.name] = check_faces(crops[0], crop, judges, matcher, threshold, drawn, changed)
+    return PhotoCheck(faces, checks, asked(len(judges)), *quality, after)
 
 
 def known_draw(

@@ -50,7 +50,8 @@ def load_judge(spec: str, models: Path | None = None, threads: int = 0) -> Gende
         return python_judge(user_function(spec), spec)
     if spec in BUNDLED:
         own = bundled(threads)
-        return next(j for j in (*own.gender, *own.matchers) if j.info.name == spec)
+        judges: list[GenderJudge | Matcher] = [*own.gender, *own.matchers]
+        return next(judge for judge in judges if judge.info.name == spec)
     public = {load_card(p).info.name for p in CARDS.glob("*.json")}
     if models is not None and (models / f"{spec}.onnx").is_file():
         if spec in public:

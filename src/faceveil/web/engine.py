@@ -14,7 +14,8 @@ from faceveil.evaluation.check import PhotoCheck, check_photos, known_draw
 from faceveil.files.memory import memory_for
 from faceveil.imaging.decode import decode_photo
 from faceveil.imaging.detect import CenterFace, Detector
-from faceveil.imaging.photo import Photo, as_rgb
+from faceveil.imaging.encode import encode_photo
+from faceveil.imaging.photo import as_rgb
 from faceveil.inference.device import Choice
 from faceveil.judges.registry import JudgeSet, bundled
 from faceveil.protect.protector import Protector
@@ -28,9 +29,17 @@ MAX_PROTECTORS = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
-    """A protected photo, what was done to its faces, and the check where it was asked for."""
+    """A protected photo.
 
-    photo: Photo
+    Attributes:
+        picture: the file.
+        format: as of :class:`faceveil.imaging.photo.Photo`.
+        faces: what was done to each.
+        check: of that file, where it was asked for.
+    """
+
+    picture: bytes
+    format: str
     faces: tuple[ProtectedFace, ...]
     check: PhotoCheck | None
 
@@ -123,7 +132,7 @@ class Engine:
         return (rgb.shape[1], rgb.shape[0]), tuple(faces)
 
     def protect(self, data: bytes, fields: ProtectFields) -> Done:
-        """Protect one photo.
+        """Protect one photo, and encode it in its own format.
 
         Raises:
             FaceVeilError: if it cannot be done.
@@ -133,12 +142,15 @@ class Engine:
         done, faces = protector.protect_loaded(photo, options)
         if not faces:
             raise NoFaceError("no face found; expected at least one")
+        picture = encode_photo(done, keep_metadata=fields.keep_metadata)
         if not fields.check:
-            return Done(done, faces, None)
+            return Done(picture, done.format, faces, None)
         known = _Known(tuple(face.face for face in faces))
-        random = options.wish(protector.crop_protector) == "random"
-        draw = options.draw if random else None
-        return Done(done, faces, self._compare(as_rgb(photo), as_rgb(done), known, draw))
+        drawn = options.aim(protector.crop_protector).target == "random"
+        # What leaves is what is looked at: the file, not the pixels before they were encoded.
+        after = as_rgb(decode_photo(picture, max_pixels=self.max_pixels))
+        check = self._compare(as_rgb(photo), after, known, options.draw if drawn else None)
+        return Done(picture, done.format, faces, check)
 
     def check(self, original: bytes, protected: bytes, target: Target | None = None) -> PhotoCheck:
         """Compare a photo with its protected copy.

@@ -15,7 +15,6 @@ from faceveil.errors import FaceVeilError
 from faceveil.evaluation.check import PhotoCheck
 from faceveil.files.memory import memory_for
 from faceveil.files.reports import face_to_dict
-from faceveil.imaging.encode import encode_photo
 from faceveil.imaging.formats import READ
 from faceveil.types import Face
 from faceveil.web.engine import Done, Engine
@@ -121,10 +120,9 @@ def single_answer(engine: Engine, data: bytes, options: ProtectFields) -> Respon
     """One photo: the picture itself, or JSON."""
     with memory_for(data, max_pixels=engine.max_pixels):
         done = engine.protect(data, options)
-        picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
-    kind = MEDIA_TYPES[done.photo.format]
+    kind, picture = MEDIA_TYPES[done.format], done.picture
     if options.answer == "image":
-        name = f"protected{SUFFIXES[done.photo.format]}"
+        name = f"protected{SUFFIXES[done.format]}"
         disposition = f'attachment; filename="{name}"'
         return Response(picture, media_type=kind, headers={"Content-Disposition": disposition})
     body = {
@@ -147,13 +145,12 @@ def zip_answer(engine: Engine, photos: list[Upload], options: ProtectFields) -> 
             try:
                 with memory_for(photo.data, max_pixels=engine.max_pixels):
                     done: Done = engine.protect(photo.data, options)
-                    picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
             except FaceVeilError as error:
                 problem = as_api_error(error)
                 report.append({"name": None, "code": problem.code, "message": problem.message})
                 continue
-            name = safe_name(photo.name, SUFFIXES[done.photo.format], taken)
-            archive.writestr(name, picture)
+            name = safe_name(photo.name, SUFFIXES[done.format], taken)
+            archive.writestr(name, done.picture)
             checked = None if done.check is None else done.check.to_dict()
             faces = [face_to_dict(face) for face in done.faces]
             report.append({"name": name, "code": "ok", "faces": faces, "check": checked})
