@@ -243,26 +243,6 @@ def test_nobody_in_it(frames, tmp_path, capsys):
         assert [bytes(p) for p in clip.demux(video=0) if p.size] == pictures
 
 
-def test_metadata_goes_unless_it_is_kept(frames, tmp_path):
-    source, tagged = write_clip(tmp_path / "plain.mkv", frames[:3]), tmp_path / "a.mkv"
-    with av.open(str(source)) as a, av.open(str(tagged), "w") as b:
-        b.metadata["title"] = "At Jane's"
-        copies = {s.index: b.add_stream_from_template(s, opaque=True) for s in a.streams}
-        copies[1].metadata.update({"language": "fin", "title": "Jane's voice"})
-        for packet in a.demux():
-            if packet.size:
-                packet.stream = copies[packet.stream.index]
-                b.mux(packet)
-    assert call(tagged, "-o", tmp_path / "bare") == 0
-    assert call(tagged, "-o", tmp_path / "kept", "--keep-metadata") == 0
-    assert b"Jane" in tagged.read_bytes()
-    assert b"Jane" not in (tmp_path / "bare" / "a.mkv").read_bytes()
-    with av.open(str(tmp_path / "bare" / "a.mkv")) as clip:
-        assert clip.streams.audio[0].language == "fin"
-    with av.open(str(tmp_path / "kept" / "a.mkv")) as clip:
-        assert clip.metadata["title"] == "At Jane's"
-
-
 def broken(folder, frames):
     """Clips that cannot be protected, and a word of the line about each."""
     folder.mkdir()

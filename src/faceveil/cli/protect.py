@@ -120,7 +120,7 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--keep-metadata",
         action="store_true",
-        help="keep camera, time and place of EXIF and XMP, titles and places of clips "
+        help="keep camera, time and place of EXIF, XMP and clips "
         "(stripped by default; the colour profile always stays)",
     )
     p.add_argument(

@@ -92,14 +92,16 @@ class Layout:
         container: FFmpeg's name of it.
         codec: FFmpeg's name of the pictures' codec.
         copied: numbers of the streams that are copied packet by packet.
-        left_out: the other streams, each in some words.
-        notes: what whoever watches the result may miss, each in some words.
+        left_out: what is no sound or subtitles and does not go along, each in some words.
+        missed: sound and subtitles that do not, each in some words.
+        notes: what is to be told.
     """
 
     container: str
     codec: str
     copied: tuple[int, ...]
     left_out: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -137,6 +139,7 @@ def lay_out(
             continue
         copied = [s for s in others if _is_companion(s) and s.codec and fits(container, s.codec)]
         gone = [s for s in others if s not in copied]
+        left_out = [_described(s, container) for s in gone if not _is_companion(s)]
         missed = [_described(s, container) for s in gone if _is_companion(s)]
         notes = [f"{m} is left out" for m in missed]
         if container != named:
@@ -145,7 +148,8 @@ def lay_out(
             container,
             codec,
             tuple(s.index for s in copied),
-            tuple(_described(s, container) for s in gone),
+            tuple(left_out),
+            tuple(missed),
             tuple(notes),
         )
         found.append((2 * len(missed) + (codec != pictures.codec), layout))
@@ -229,7 +233,8 @@ def pixel_format(old: str, codec: Any, width: int, height: int) -> str:
     takes = [str(f.name) for f in codec.video_formats or ()]
     depth = "10le" if "10" in old or "12" in old else ""
     odd = bool(width % 2 or height % 2) and codec.name in ("libx264", "libx265")
-    whole: tuple[str, ...] = (f"yuv444p{depth}", "yuv444p") if odd else ()  # these two take no half pixels
+    # These two take no half pixels.
+    whole: tuple[str, ...] = (f"yuv444p{depth}", "yuv444p") if odd else ()
     for name in (old, *whole, f"yuv420p{depth}", "yuv420p", "yuvj420p"):
         if name in takes and not (odd and re.search("4(20|22|11)p", name)):
             return name

@@ -20,6 +20,7 @@ from faceveil.inference.device import usable_cores
 from faceveil.protect.targets import strength_of
 from faceveil.video.clip import ClipProtector, Progress, copy_clip, look_at, protect_clip
 from faceveil.video.container import encodable, fits, kinds_of, lay_out
+from faceveil.video.metadata import tags_gone
 from faceveil.video.reader import Reader
 from faceveil.video.writer import WriteOptions, check_writable
 
@@ -63,31 +64,27 @@ def _protect(
         content = clip.container.format.name if same else ""
         layout = lay_out(suffix, content, kinds_of(clip.container.streams), encodable(), fits)
         write = WriteOptions(layout, options.keep_metadata, threads)
+        gone = (*layout.left_out, *tags_gone(clip.container, keep=options.keep_metadata))
         check_writable(clip, write)  # before an hour is spent on it
         plan = look_at(clip, protector, options.of(job.source), progress, workers)
+        result = FileResult(job.source, job.target, "protected", frames=plan.frames)
         if not plan.chosen:
             result = replace(without_face(job, options), frames=plan.frames)
-            notes = "; ".join((result.message, *layout.notes))
-            if options.on_no_face == "copy":
-                with placed(job.target, overwrite=options.replaces) as temporary:
-                    copy_clip(clip, plan, temporary, write)
-                    if options.in_place:
-                        keep_attributes(job.target, temporary)
-                return replace(result, message=notes, left_out=layout.left_out)
-            return result
+            if options.on_no_face == "skip":
+                return result
         with placed(job.target, overwrite=options.replaces) as temporary:
-            strength = strength_of(protector.crop_protector, options.photo.strength)
-            done = protect_clip(clip, plan, strength, temporary, write, progress, workers)
+            if plan.chosen:
+                strength = strength_of(protector.crop_protector, options.photo.strength)
+                done = protect_clip(clip, plan, strength, temporary, write, progress, workers)
+                result = replace(result, faces=done.faces, spans=done.spans)
+            else:
+                copy_clip(clip, plan, temporary, write)
             if options.in_place:
                 keep_attributes(job.target, temporary)
-    return FileResult(
-        job.source,
-        job.target,
-        "protected",
-        "; ".join(layout.notes),
-        faces=done.faces,
-        frames=done.frames,
-        spans=done.spans,
+    return replace(
+        result,
+        message="; ".join(filter(None, (result.message, *layout.notes))),
         warning=job.warning,
-        left_out=layout.left_out,
+        left_out=(*layout.missed, *gone),
+        withheld=gone if options.keep_metadata else (),
     )

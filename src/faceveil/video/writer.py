@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 from faceveil.errors import OutputError
 from faceveil.video.codec import clip_error, frame_of, pyav
 from faceveil.video.container import BY_QUANTISER, ENCODERS, QUANTISER, Layout, pixel_format
+from faceveil.video.metadata import allowed_tags
 from faceveil.video.picture import Picture
 from faceveil.video.reader import Reader
 
@@ -25,7 +27,7 @@ class WriteOptions:
 
     Attributes:
         layout: in which container, with which streams.
-        keep_metadata: copy titles, places and dates too.
+        keep_metadata: copy the tags that :mod:`.metadata` allows, too.
         threads: of the encoder; 0 takes all cores.
         encode: False copies the frames, too.
     """
@@ -52,29 +54,35 @@ class Writer:
         self.container, self._base = container, source.stream.time_base
         self._encoded = options.encode
         self._durations: dict[int, int] = {}
+        self.stream: Any = None
         # Each stream is added in the original's order, so that players choose the same sound.
         self._copies: dict[int, Any] = {}
         copied = [s for s in source.companions() if s.index in options.layout.copied]
         for stream in sorted((source.stream, *copied), key=lambda s: s.index):
             if stream is source.stream and options.encode:
                 self._encode(source, options)
+                self._tell(self.stream, stream, options)
                 continue
             try:
                 copy = container.add_stream_from_template(stream, opaque=True)
             except (pyav().error.FFmpegError, ValueError) as error:
                 raise clip_error(error, f"cannot copy its {stream.type}") from error
-            language = stream.metadata.get("language")
-            if options.keep_metadata:
-                copy.metadata.update(stream.metadata)
-            elif language:
-                copy.metadata["language"] = language
+            self._tell(copy, stream, options)
             self._copies[stream.index] = copy
             if stream is source.stream:
                 self.stream = copy
         if source.matrix is not None:
             self.stream.set_display_matrix(source.matrix)
         if options.keep_metadata:
-            container.metadata.update(source.container.metadata)
+            container.metadata.update(allowed_tags(source.container.metadata)[0])
+
+    @staticmethod
+    def _tell(new: Any, old: Any, options: WriteOptions) -> None:
+        """Give a stream the tags that it may have."""
+        if options.keep_metadata:
+            new.metadata.update(allowed_tags(old.metadata)[0])
+        if "language" in old.metadata and re.fullmatch("[a-zA-Z-]{2,12}", old.metadata["language"]):
+            new.metadata["language"] = old.metadata["language"]
 
     def _encode(self, source: Reader, options: WriteOptions) -> None:
         """Add the stream of the protected frames."""
@@ -156,7 +164,10 @@ def check_writable(source: Reader, options: WriteOptions) -> None:
 def _opened(file: Any, options: WriteOptions) -> Iterator[Any]:
     av = pyav()
     with _writing():
-        container = av.open(file, "w", format=options.layout.container)
+        # MP4 and MOV drop tags that Apple does not know otherwise, those of its phones among them.
+        mov = options.keep_metadata and options.layout.container in ("mov", "mp4")
+        flags = {"movflags": "use_metadata_tags"} if mov else {}
+        container = av.open(file, "w", format=options.layout.container, options=flags)
     try:
         yield container
     finally:
