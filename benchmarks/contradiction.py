@@ -42,6 +42,7 @@ from faceveil.imaging.decode import load_photo
 from faceveil.imaging.detect import CenterFace
 from faceveil.imaging.geometry import canonical_from_landmarks
 from faceveil.imaging.photo import as_rgb
+from faceveil.inference.device import Choice
 from faceveil.judges.onnx_judge import OnnxGenderJudge
 from faceveil.judges.registry import bundled, load_card, shared_judges
 from faceveil.protect.targets import Draw
@@ -121,7 +122,8 @@ def report_crops(a: argparse.Namespace, pack: str) -> dict[str, Any]:
 
 def report_photos(a: argparse.Namespace) -> dict[str, Any]:
     """Photos of LFW: detected, protected, pasted back and found again."""
-    own, protector, detector = bundled(1), load_protector(threads=1), CenterFace(threads=1)
+    own, protector = bundled(1), load_protector(threads=1)
+    detector = CenterFace(choice=Choice(threads=1))
     (strong,) = shared_judges(a.models, 1, ["faceres"]).gender
     paths = [r.path for r in read_lfw(a.data / "lfw-raw")][: a.photos]
     found: dict[str, Any] = {}

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from pathlib import Path  # noqa: E402
 
-from faceveil.inference.session import WEIGHTS  # noqa: E402
+from faceveil.inference.card import WEIGHTS  # noqa: E402
 from faceveil.training.guides import Guide, as_sure_as_before, load_guide, luma  # noqa: E402
 
 RNG = np.random.default_rng(0)

@@ -137,7 +137,7 @@ def _look(arguments: argparse.Namespace, workers: int) -> Look:
     from faceveil.evaluation.edits import edits_of
     from faceveil.files.batch import BatchOptions
     from faceveil.imaging.detect import CenterFace, face_numbers
-    from faceveil.inference.device import usable_cores
+    from faceveil.inference.device import Choice, usable_cores
     from faceveil.protect.keys import read_key
     from faceveil.protect.photo import PhotoOptions
 
@@ -149,7 +149,7 @@ def _look(arguments: argparse.Namespace, workers: int) -> Look:
     whose = BatchOptions(PhotoOptions(), persons=arguments.persons)
     cores = usable_cores()
     return Look(
-        CenterFace(threads=max(1, cores // workers)),
+        CenterFace(choice=Choice(threads=max(1, cores // workers))),
         judges_for(workers, cores),
         lambda path: known_draw(arguments.target, key, whose.of(path).person, arguments.seed),
         arguments.faces,

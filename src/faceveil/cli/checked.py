@@ -51,8 +51,7 @@ def check_results(
     done = [r for r in results if r.status == "protected" and r.frames is None]
     if not done:
         return []
-    own = getattr(method, "crop_protector", None)
-    wanted = options.photo.target if own is None else options.photo.wish(own)
+    wanted = options.photo.aim(method.crop_protector).target
 
     def draw_of(source: Path) -> Draw | None:
         return options.of(source).draw if wanted == "random" else None

@@ -16,8 +16,9 @@ from typing import Any
 from faceveil.errors import FaceVeilError, NoFaceError, OptionError, PhotoError
 from faceveil.evaluation.check import PhotoCheck, check_photos
 from faceveil.evaluation.edits import Edit
-from faceveil.files.memory import room_for
-from faceveil.files.paths import is_clip, plan_jobs, shown
+from faceveil.files.jobs import plan_jobs
+from faceveil.files.memory import memory_for
+from faceveil.files.paths import is_clip, shown
 from faceveil.files.reports import left_out
 from faceveil.imaging.decode import MAX_PIXELS, decode_photo, read_photo
 from faceveil.imaging.detect import Detector
@@ -146,7 +147,7 @@ def check_pair(pair: Pair, look: Look) -> PhotoCheck:
     """
     files = (pair.original, pair.protected)
     data = [_named(path, read_photo, path) for path in files]
-    with room_for(*data, max_pixels=look.max_pixels):
+    with memory_for(*data, max_pixels=look.max_pixels):
         before, after = (
             _named(path, _pixels, file, look.max_pixels)
             for path, file in zip(files, data, strict=True)

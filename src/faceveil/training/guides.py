@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.errors import ModelError
-from faceveil.inference.session import WEIGHTS, read_card
+from faceveil.inference.card import WEIGHTS, read_card
 from faceveil.systems.san.train import load_classifier
 from faceveil.training import gender
 from faceveil.training.augment import random_view

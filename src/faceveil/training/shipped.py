@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import face_blocks
+from faceveil.systems.adaptive import choose
 from faceveil.systems.adaptive import train as adaptive
 from faceveil.systems.editors import train_gender_an as gender_an
 from faceveil.systems.editors import train_privacynet as privacynet
@@ -142,9 +143,11 @@ def ship_editor(
 
 
 def ship_adaptive(config: AdaptiveConfig, run: Path, target: Path, _: Path) -> Card:
-    """The residual editor of the default protector."""
+    """The residual editor of the default protector: the step that was chosen, else the last."""
     network = adaptive.build(config)
-    checkpoint.load(run / "checkpoint.safetensors", {"editor": network})
+    chosen = run / choose.BEST
+    last = run / "checkpoint.safetensors"
+    step = checkpoint.load(chosen if chosen.is_file() else last, {"editor": network})
     example = {
         "image": torch.rand(2, 3, config.frame, config.frame),
         "target": torch.tensor([0.0, 1.0]),
@@ -158,6 +161,8 @@ def ship_adaptive(config: AdaptiveConfig, run: Path, target: Path, _: Path) -> C
         "gain": config.gain,
         "chroma_smoothing_px": config.chroma_smoothing,
         "chroma_gain": config.chroma_gain,
+        "even": config.lambda_mirror > 0,
+        "chosen_step": step,
         "constants": constants("target", (0.0, 0.5, 1.0)),
         "safetensors_sha256": _safetensors(network.state_dict(), target),
         "parameters": sum(p.numel() for p in network.parameters()),

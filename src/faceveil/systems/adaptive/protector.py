@@ -90,9 +90,12 @@ class AdaptiveProtector:
         if len(faces) == 0:
             return faces.copy()
         small = to_frame(faces, self.frame)
-        both = np.concatenate([small, small[:, :, ::-1]])
-        moved = self._changed(both, np.tile(target, 2)) - both
-        # The mean over a face and its mirror image: what suits one side only is halved.
-        even = (moved[: len(small)] + moved[len(small) :, :, ::-1]) / 2
-        change = calmer(even, self.card["chroma_smoothing_px"], self.card["chroma_gain"])
+        if self.card.get("even", False):  # trained to change a mirror image as the face
+            moved = self._changed(small, target) - small
+        else:
+            both = np.concatenate([small, small[:, :, ::-1]])
+            moved = self._changed(both, np.tile(target, 2)) - both
+            # The mean over a face and its mirror image: what suits one side only is halved.
+            moved = (moved[: len(small)] + moved[len(small) :, :, ::-1]) / 2
+        change = calmer(moved, self.card["chroma_smoothing_px"], self.card["chroma_gain"])
         return add_change(faces, change, self.card["smoothing_px"], self.card["gain"])

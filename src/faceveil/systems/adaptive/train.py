@@ -17,7 +17,7 @@ from torch.optim import Adam
 
 from faceveil.data.packs import load_packs
 from faceveil.imaging.geometry import CROP_SIZE
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
 from faceveil.systems.adaptive.attackers import Attacker, begin_again, new_attackers
 from faceveil.systems.adaptive.choose import Chooser
 from faceveil.systems.adaptive.embedded import Bank, Embedded, embedded
