@@ -127,8 +127,12 @@ def main() -> None:
     for name in a.protector or ["san"]:
         method, _, strength = name.partition("@")
         changed = crops.copy()
-        changed[seconds] = load_protector(method, threads=a.threads).protect_crops(
-            crops[seconds], pack.male[seconds].astype(np.uint8), strength=float(strength or 0.8)
+        protector = load_protector(method, threads=a.threads)
+        changed[seconds] = protector.protect_crops(
+            crops[seconds],
+            pack.male[seconds].astype(np.uint8),
+            target=repeatable(protector),
+            strength=float(strength or 0.8),
         )
         protected[name] = changed
     for matcher in matchers:

@@ -117,7 +117,9 @@ def main() -> None:
         for method, made in variants(Path(folder), a.data, facts["cores"]).items():
             speed, found[method] = times(made, a.runs), {}
             for name, protector in made.items():
-                protected = protector.protect_crops(crops, male.astype(np.uint8))
+                protected = protector.protect_crops(
+                    crops, male.astype(np.uint8), target=repeatable(protector)
+                )
                 after = read(protected, judges.gender, judges.matchers)
                 change = mean_absolute_change(crops, protected)
                 result = compare(before, after, male, people, change).to_json()

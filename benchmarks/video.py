@@ -165,8 +165,9 @@ def flickers(portrait: np.ndarray, frames: int) -> list[dict[str, Any]]:
 
 def effect(folder: Path, limit: int, method: str) -> dict[str, Any]:
     """What the judge reads in photos, protected frame by frame and as clips of nine frames."""
-    options, count = PhotoOptions(faces="largest"), 9
-    protector = faceveil.load_protector(method, threads=1)
+    protector, count = faceveil.load_protector(method, threads=1), 9
+    target = repeatable(protector)
+    options = PhotoOptions(faces="largest", target=target)
     before, single, clip, similar = [], [], [], []
     for path in sorted(p for p in folder.iterdir() if p.is_file())[:limit]:
         image = cv2.imread(str(path))
@@ -189,7 +190,7 @@ def effect(folder: Path, limit: int, method: str) -> dict[str, Any]:
             done = list(renderer(pictures))[count // 2]
         middle = pictures[count // 2].rgb
         together = np.repeat(done.planes[0][..., None], 3, axis=2)
-        alone = protector.protect_photo(middle, faces="largest").image
+        alone = protector.protect_photo(middle, faces="largest", target=target).image
         checks = [faceveil.check(middle, x, detector=protector.detector) for x in (alone, together)]
         if not checks[0].faces:
             continue

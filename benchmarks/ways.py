@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from faceveil import Protector
 from faceveil.inference.device import Device, Precision
+from faceveil.types import Target
 
 
 class Way(NamedTuple):
@@ -29,3 +31,8 @@ WAYS = {
     "pixelate": Way("pixelate"),
 }
 """By the name that results give them."""
+
+
+def repeatable(protector: Protector) -> Target | None:
+    """The target for figures that must not hang on a key: neutral in place of a drawn one."""
+    return "neutral" if protector.crop_protector.own_target == "random" else None
