@@ -19,6 +19,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from ways import repeatable
 
 from faceveil import load_protector
 from faceveil.data.packs import Pack, load_packs

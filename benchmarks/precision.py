@@ -22,6 +22,7 @@ import numpy as np
 from judge_table import canonical, choose, summarise
 from machine import machine
 from quantised import Feed, quantised
+from ways import repeatable
 
 from faceveil import Protector, load_protector
 from faceveil.data.packs import Pack, load_packs

@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from endtoend import MEASURED, run
 from machine import machine
-from ways import WAYS
+from ways import WAYS, repeatable
 
 import faceveil
 from faceveil.imaging.detect import Detector

@@ -11,6 +11,7 @@ from PIL import Image
 
 from faceveil.cli import protect
 from faceveil.cli.main import build_parser, main
+from faceveil.imaging.formats import READ
 from tests.files.test_batch import FakeProtector, bad_files, write_photo
 from tests.protect.fakes import FixedDetector
 
@@ -55,7 +56,7 @@ def test_quiet_prints_failures_only(photos, tmp_path, capsys):
     (photos / "empty.png").write_bytes(b"")
     assert call(photos, "-o", tmp_path / "out", "-q") == 1
     assert capsys.readouterr().err.splitlines() == [
-        f"{photos / 'empty.png'}: empty, 0 bytes; expected a JPEG, PNG, WebP, BMP or TIFF photo"
+        f"{photos / 'empty.png'}: empty, 0 bytes; expected a {READ} photo"
     ]
 
 

@@ -160,7 +160,7 @@ def frames():
         (b"hello, I am a text\n", "not an image"),
         (data(picture("RGB", (400, 300)), "JPEG")[:900], "it ends too early"),
         (data(picture("RGB", (90, 90)), "PNG")[:120], "damaged"),
-        (png_header(60_000, 60_000), "over 178,956,970 pixels, the limit of Pillow itself"),
+        (png_header(60_000, 60_000), "too large: "),
         (png_header(12_000, 12_000), "12000 x 12000 pixels; expected at most 100,000,000"),
         (data(picture("RGB"), "GIF"), "not an image"),
         (frames(), "2 frames"),

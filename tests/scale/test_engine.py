@@ -83,7 +83,7 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(portrait, local, t
     assert bad == {
         "record": "sub/p005.png",
         "stage": "protect",
-        "error": "not an image; expected a JPEG, PNG, WebP, BMP or TIFF photo",
+        "error": "not an image; expected a JPEG, PNG, WebP, BMP, TIFF, HEIC or AVIF photo",
     }
     assert "1 failed; which and why" in capfd.readouterr().err
 

@@ -208,7 +208,7 @@ def without_face(job: Job, options: BatchOptions) -> FileResult:
 def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> FileResult:
     if is_done(job, options):
         return skipped(job)
-    data = read_photo(job.source)
+    data = read_photo(job.source, max_pixels=options.max_pixels)
     with memory_for(data, max_pixels=options.max_pixels):
         photo = [replace(decode_photo(data, max_pixels=options.max_pixels), spare=True)]
         result, encoded = protect_encoded(job, photo.pop(), protector, options)

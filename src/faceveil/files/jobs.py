@@ -154,17 +154,23 @@ def _expand(name: str, output: Path | None) -> Iterator[_Found]:
 
 
 def _walk(folder: Path, output: Path | None) -> Iterator[_Found]:
-    skip = os.path.realpath(output) if output is not None else None
+    skip = None if output is None else _identity(output)
     closed: list[OSError] = []
-    for where, folders, files in os.walk(folder, onerror=closed.append):
-        folders[:] = sorted(
-            f for f in folders if skip is None or os.path.realpath(os.path.join(where, f)) != skip
-        )
+    waiting = [str(folder)]
+    while waiting:  # Python's own walk ends in an error where folders lie a thousand deep
+        where = waiting.pop()
+        folders, files = _listed(where, closed)
+        below = []
         for name in folders:
-            if os.path.islink(os.path.join(where, name)):  # it may lead in a circle
-                source = Path(where) / name
-                yield source, source.relative_to(folder), "linked folder"
-        for file in sorted(files):
+            path = os.path.join(where, name)
+            if skip is not None and _identity(path) == skip:
+                continue
+            if os.path.islink(path):  # it may lead in a circle
+                yield Path(path), Path(path).relative_to(folder), "linked folder"
+            else:
+                below.append(path)
+        waiting += reversed(below)
+        for file in files:
             source = Path(where) / file
             kind = kind_in_folder(source)
             if kind is not None:
@@ -172,6 +178,35 @@ def _walk(folder: Path, output: Path | None) -> Iterator[_Found]:
     for error in closed:
         source = Path(error.filename or folder)
         yield source, Path(source.name), "folder that may not be read"
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """What tells a folder from all others, whatever leads to it; None where it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _listed(folder: str, closed: list[OSError]) -> tuple[list[str], list[str]]:
+    """Names of the folders and of the files in a folder, each in order."""
+    folders: list[str] = []
+    files: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                (folders if _is_folder(entry) else files).append(entry.name)
+    except OSError as error:
+        closed.append(error)
+    return sorted(folders), sorted(files)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
 
 
 def _same_file(a: Path, b: Path) -> bool:

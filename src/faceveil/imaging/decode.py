@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, JpegImagePlugin
 from faceveil.errors import PhotoError
 from faceveil.imaging.cicp import cicp_profile
 from faceveil.imaging.deep import deep_pixels, depth_of, is_negative, rendition
-from faceveil.imaging.formats import READ, format_of
+from faceveil.imaging.formats import HEAD, READ, format_of
 from faceveil.imaging.heif import (
     avif_facts,
     deep_heif,
@@ -35,6 +35,8 @@ MAX_PIXELS = 100_000_000
 """Default limit of width x height, checked on the header before anything is decoded."""
 
 _ORIENTATION = 0x0112
+_PIXEL = 8  # bytes: RGBA of 16 bits, not compressed
+_LEAST_ROOM = 64 << 20  # bytes for all that a file holds beside its pixels: profiles, clips
 T = TypeVar("T")
 _MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK"}
 _SHORT = ("truncated", "end of file", "unexpected end", "not enough", "buffer of at least", "eof")
@@ -52,17 +54,30 @@ def load_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
         PhotoError: if the file cannot be read, is no supported photo, is damaged, has several
             frames, or is too large.
     """
-    return decode_photo(read_photo(path), max_pixels=max_pixels)
+    return decode_photo(read_photo(path, max_pixels=max_pixels), max_pixels=max_pixels)
 
 
-def read_photo(path: Path) -> bytes:
-    """The bytes of a file; see :func:`load_photo` for what is raised."""
+def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The bytes of a file, once its first ones and its size have been looked at.
+
+    See :func:`load_photo` for what is raised.
+    """
     try:
         if not path.is_file() and path.exists() and not path.is_dir():
             raise PhotoError(
                 "a pipe or device, which may have no end; expected a file; save it first"
             )
-        return path.read_bytes()
+        with path.open("rb") as file:
+            head, size = file.read(HEAD), os.fstat(file.fileno()).st_size
+            most = _LEAST_ROOM + _PIXEL * max_pixels
+            if head and format_of(head) is None:
+                raise PhotoError(f"not an image; {_KNOWN}")
+            if size > most:
+                raise PhotoError(
+                    f"too large: {size:,} bytes; expected at most {most:,} for {max_pixels:,} "
+                    "pixels; raise --max-pixels or shrink it first"
+                )
+            return head + file.read(most)  # it may grow meanwhile
     except FileNotFoundError as error:
         kind = "a link to a file that is gone" if path.is_symlink() else "no such file"
         raise PhotoError(f"{kind}; {_KNOWN}") from error

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 
 _ORIENTATION = 0x0112
 _EXIF, _GPS = 0x8769, 0x8825
+_MOST_NAMED = 50  # of what goes: a hostile packet has any number
 _LONGEST = 100  # characters of what a device writes about itself
 _MAIN = frozenset(
     {0x010F, 0x0110, _ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x0213}
@@ -158,8 +159,8 @@ def allowed_xmp(xmp: bytes) -> tuple[bytes, list[str]]:
             prefix, allowed = _XMP.get(space, (_PREFIXES.get(space, space or "?"), frozenset()))
             if local in allowed and value is not None and _is_plain(value):
                 kept[f"{prefix}:{local}"] = value
-            else:
-                gone[f"XMP {prefix}:{local}"] = None
+            elif len(gone) < _MOST_NAMED:
+                gone[f"XMP {prefix}:{local}"[:_LONGEST]] = None
     if not kept:
         return b"", list(gone)
     spaces = {prefix: space for space, (prefix, _) in _XMP.items()}

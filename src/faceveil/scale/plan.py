@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import replace
 
 from faceveil.errors import OptionError
+from faceveil.imaging.formats import READ
 from faceveil.scale import folder, parquet, webdataset
 from faceveil.scale.address import parent
 from faceveil.scale.parts import Layout, Part
@@ -83,8 +84,7 @@ def plan(
         parts = webdataset.plan(source, names)
     if not parts:
         raise OptionError(
-            f"{source.name}: no photos there; expected JPEG, PNG, WebP, BMP or TIFF files, "
-            ".parquet files or .tar shards"
+            f"{source.name}: no photos there; expected {READ} files, .parquet files or .tar shards"
         )
     return parts
 

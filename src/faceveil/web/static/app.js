@@ -2,7 +2,7 @@ import { makeZip, safeName } from "./zip.js";
 
 const $ = (id) => document.getElementById(id);
 const SUFFIX = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/bmp": ".bmp", "image/tiff": ".tif", "image/heic": ".heic", "image/avif": ".avif" };
-const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?)$/i;
+const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?|hei[cf]|hif|avif)$/i;
 
 const photos = []; // {name, file, url, faces, chosen, result, made, checked, error, hopeless}
 let current = null;
