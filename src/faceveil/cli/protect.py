@@ -15,6 +15,7 @@ from faceveil.errors import OptionError
 
 if TYPE_CHECKING:
     from faceveil.files.batch import BatchOptions, FileResult
+    from faceveil.files.paths import Job
     from faceveil.protect.protector import Protector
 
 
@@ -112,6 +113,11 @@ def add_parser(commands: Any) -> None:
         "which and end with exit code 1 (default), or pass over them",
     )
     p.add_argument(
+        "--time",
+        metavar="FROM-TO",
+        help="only this part of each clip, such as 00:10-00:25 or 1:30- (to the end)",
+    )
+    p.add_argument(
         "--existing",
         choices=("skip", "overwrite", "error"),
         default="skip",
@@ -205,6 +211,7 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
         )
     clips = [job for job in jobs if is_clip(job.source)]
     photos = [job for job in jobs if not is_clip(job.source)]
+    _check_time(options, clips)
     cores = usable_cores()
     workers = min(arguments.jobs or cores, max(len(photos), 1))
     # One clip at a time, on as many cores as there are jobs for photos.
@@ -268,8 +275,35 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
         )
     photo = PhotoOptions(a.faces, gender, a.target, a.strength, a.seed, a.aligned, _key(a))
     return BatchOptions(
-        photo, a.existing, a.on_no_face, a.keep_metadata, a.max_pixels, a.in_place, a.persons
+        photo,
+        a.existing,
+        a.on_no_face,
+        a.keep_metadata,
+        a.max_pixels,
+        a.in_place,
+        a.persons,
+        _part(a),
     )
+
+
+def _part(a: argparse.Namespace) -> tuple[float, float] | None:
+    if a.time is None:
+        return None
+    from faceveil.video.reader import parse_part
+
+    for given, name in (
+        (a.in_place, "--in-place, which would throw the rest of the clip away; state --output"),
+        (a.camera is not None, "--camera"),
+        (a.engine == "ray", "--engine ray"),
+    ):
+        if given:
+            raise OptionError(f"--time: not with {name}")
+    return parse_part(a.time)
+
+
+def _check_time(options: BatchOptions, clips: list[Job]) -> None:
+    if options.time is not None and not clips:
+        raise OptionError("--time: for clips, and there are only photos; leave it out")
 
 
 def _key(arguments: argparse.Namespace) -> bytes:

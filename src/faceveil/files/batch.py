@@ -53,6 +53,7 @@ class BatchOptions:
         in_place: outputs are the inputs, so they are replaced whatever ``existing`` says.
         persons: whose photos they are, for random targets: each ``photo`` on its own, each
             ``folder`` one person's, or ``all`` one person's.
+        time: seconds from and to of the part of each clip that is written; None for all of it.
     """
 
     photo: PhotoOptions
@@ -62,6 +63,7 @@ class BatchOptions:
     max_pixels: int = MAX_PIXELS
     in_place: bool = False
     persons: Persons = "photo"
+    time: tuple[float, float] | None = None
 
     def of(self, source: Path) -> PhotoOptions:
         """What is done to one photo."""

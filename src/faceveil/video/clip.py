@@ -125,7 +125,7 @@ def protect_clip(
 def copy_clip(clip: Reader, plan: Plan, target: Path, options: WriteOptions) -> None:
     """Write a clip in which nobody is, without its metadata: all packets as they are.
 
-    Where its codec must change, its frames are encoded instead.
+    Where its codec must change, or only a part is written, its frames are encoded instead.
 
     Args:
         clip: read once.
@@ -133,7 +133,10 @@ def copy_clip(clip: Reader, plan: Plan, target: Path, options: WriteOptions) -> 
         target: where to write.
         options: how.
     """
-    if options.layout.codec != clip.stream.codec_context.codec.canonical_name:
+    if (
+        clip.part is not None
+        or options.layout.codec != clip.stream.codec_context.codec.canonical_name
+    ):
         protect_clip(clip, plan, 0.0, target, options)
         return
     clip.rewind()

@@ -59,7 +59,7 @@ def _protect(
     if is_done(job, options):
         return skipped(job)
     workers, suffix = threads or usable_cores(), job.target.suffix
-    with Reader(job.source, threads, options.max_pixels) as clip:
+    with Reader(job.source, threads, options.max_pixels, options.time) as clip:
         same = suffix.lower() == job.source.suffix.lower()
         content = clip.container.format.name if same else ""
         layout = lay_out(suffix, content, kinds_of(clip.container.streams), encodable(), fits)
