@@ -230,6 +230,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path)
     parser.add_argument("--limit", type=int, default=300, help="faces of a set")
     parser.add_argument("--photos", type=int, default=None, help="of LFW; all if left out")
+    parser.add_argument("--sets", default="celeba128-test,lfw128,photos of lfw-raw")
     parser.add_argument("--seed", type=int, default=1)
     a = parser.parse_args()
     cv2.setNumThreads(1)
@@ -243,10 +244,10 @@ def main() -> None:
         if a.models is None:
             parser.error("report: needs --models, a folder with faceres.onnx")
         found = document.setdefault("reported on faceres", {})
-        for pack in ("celeba128-test", "lfw128"):
-            found[pack] = report_crops(a, pack)
+        for name in a.sets.split(","):
+            photos = name == "photos of lfw-raw"
+            found[name] = report_photos(a) if photos else report_crops(a, name)
             path.write_text(json.dumps(document, indent=1) + "\n")
-        found["photos of lfw-raw"] = report_photos(a)
     path.write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -160,11 +160,14 @@ def test_clips_and_others_are_named(tmp_path):
 def test_summary_counts():
     pair = Pair("a", None, None)
     two = SimpleNamespace(
-        checks=(SimpleNamespace(passed=True), SimpleNamespace(passed=False)), asked="x"
+        checks=(SimpleNamespace(passed=True), SimpleNamespace(passed=False)),
+        after={"jpeg60": (SimpleNamespace(passed=True), SimpleNamespace(passed=False))},
+        asked="x",
     )
     rows = [Checked(pair, two), Checked(pair, None, "bad")]
     assert summary(rows) == (
-        "2 photos, 2 faces checked: worked on 1, not on 1; 1 could not be checked (x)"
+        "2 photos, 2 faces checked: worked on 1, not on 1, after jpeg60 on 1; "
+        "1 could not be checked (x)"
     )
 
 

@@ -194,8 +194,7 @@ def test_summary_and_report_name_clips(frames, tmp_path, capsys):
     photo, clip = json.loads(report.read_text())["files"]
     assert photo["kind"] == "photo"
     assert (clip["kind"], clip["frames"], clip["seen_from_to"]) == ("clip", COUNT, [[0.0, 0.44]])
-    assert (clip["faces"][0]["gender"], clip["faces"][0]["target"]) == ("male", "female")
-    assert clip["faces"][0]["p_male"] == pytest.approx(0.9)
+    assert len(clip["faces"]) == len(photo["faces"]) == 1
     assert (tmp_path / "out" / "sub" / "a.mp4").is_file()
 
 

@@ -151,7 +151,12 @@ def add_parser(commands: Any) -> None:
         help="read every written photo again and say whether it worked, as faceveil check does; "
         "exit code 1 where it did not",
     )
-    p.add_argument("--report", type=Path, metavar="FILE.json", help="write what was done as JSON")
+    p.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.json",
+        help="write what was done as JSON, naming nobody's gender",
+    )
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     add_scale(p)
     add_live(p)
@@ -179,7 +184,6 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
         counts,
         left_out,
         summary,
-        to_json,
         write_report,
     )
     from faceveil.imaging.decode import lift_pillow_limit
@@ -234,10 +238,10 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
     checked = check_results(results if arguments.check else [], method, options, workers)
     device = method.device
     if arguments.report is not None:
-        settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
-        settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
-        settings["runs_on"] = device
-        write_report(arguments.report, to_json(results, settings, left))
+        from faceveil.cli.report import report_of
+
+        text = report_of(arguments, method, options, results, left, checked)
+        write_report(arguments.report, text)
     if not arguments.quiet:
         print(summary(results, time.perf_counter() - start, device), file=sys.stderr)
         tell_checked(checked)

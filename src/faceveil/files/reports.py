@@ -1,9 +1,8 @@
-"""What a run did, as JSON."""
+"""What a run did, in words and as plain values."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -69,34 +68,6 @@ def _told(results: Sequence[FileResult]) -> str:
     return f"{told}; left out: {named}" if named else told
 
 
-def to_json(
-    results: Sequence[FileResult], settings: dict[str, Any], left: Sequence[Job] = ()
-) -> str:
-    """The report of a run: settings, counts, one entry per file, and what was not looked at."""
-    files = [
-        {
-            "source": str(r.source),
-            "target": str(r.target) if r.status != "failed" else None,
-            "status": r.status,
-            "message": r.message,
-            "warning": r.warning,
-            "seconds": round(r.seconds, 4),
-            "faces": [face_to_dict(f) for f in r.faces],
-            **({"withheld": list(r.withheld)} if r.withheld else {}),
-            **({"left_out": list(r.left_out)} if r.left_out else {}),
-            **_of_clip(r),
-        }
-        for r in results
-    ]
-    report = {
-        "settings": settings,
-        "counts": counts(results),
-        "files": files,
-        "not_looked_at": [{"source": str(job.source), "kind": job.unknown} for job in left],
-    }
-    return json.dumps(report, indent=1)
-
-
 def check_report(path: Path, protected: Iterable[Path]) -> None:
     """Refuse a report that would be written over a file of the run, before anything is done.
 
@@ -139,19 +110,6 @@ def write_report(path: Path, text: str) -> None:
     except OSError as error:
         why = os.strerror(error.errno or 0)
         raise OutputError(f"--report {shown(path)}: cannot write it: {why}") from error
-
-
-def _of_clip(result: FileResult) -> dict[str, Any]:
-    if result.frames is None:
-        return {"kind": "photo"}
-    spans = [[round(first, 3), round(last, 3)] for first, last in result.spans]
-    left_out = list(result.left_out)
-    return {
-        "kind": "clip",
-        "frames": result.frames,
-        "seen_from_to": spans,
-        "left_out": left_out,
-    }
 
 
 def face_to_dict(face: ProtectedFace) -> dict[str, Any]:

@@ -108,4 +108,13 @@ def verified_bytes(path: Path, sha256: str | None) -> bytes:
             f"{path}: sha256 is {found[:12]}..., its card says {sha256[:12]}...; "
             "the file is damaged or was replaced; reinstall faceveil"
         )
+    _LOADED[path.name] = found
     return data
+
+
+_LOADED: dict[str, str] = {}
+
+
+def loaded_files() -> dict[str, str]:
+    """The sha256 of each model file that this process has read, by the file's name."""
+    return dict(sorted(_LOADED.items()))
