@@ -15,7 +15,7 @@ from faceveil.errors import OptionError
 
 if TYPE_CHECKING:
     from faceveil.files.batch import BatchOptions, FileResult
-    from faceveil.files.paths import Job
+    from faceveil.files.jobs import Job
     from faceveil.protect.protector import Protector
 
 
