@@ -29,11 +29,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate; returns 0, 1 where there are gaps, or 130 when interrupted."""
     from tqdm import tqdm
 
-    from faceveil.errors import OptionError
-    from faceveil.evaluation.config import load_evaluation
-    from faceveil.evaluation.pipeline import run as measure
-    from faceveil.evaluation.results import write_results
+    from faceveil.errors import OptionError, missing_extra
 
+    try:
+        from faceveil.evaluation.config import load_evaluation
+        from faceveil.evaluation.results import write_results
+        from faceveil.evaluation.run import run as measure
+    except ImportError as error:
+        raise OptionError(str(missing_extra("evaluate", error, "report"))) from error
     a = arguments
     if a.jobs < 1:
         raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more")

@@ -10,10 +10,9 @@ import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics.quality import psnr, ssim
-from faceveil.evaluation.protocol import as_rgb_crops, read
 from faceveil.evaluation.verdict import GenderReading, is_hidden, verdict
 from faceveil.imaging.crop import luma
-from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.base import GenderJudge, Matcher, as_rgb_crops, read
 from faceveil.judges.onnx_judge import OnnxMatcher
 from faceveil.types import Uint8Array
 

@@ -9,11 +9,11 @@ pytest.importorskip("jinja2", reason="needs the report extra")
 
 import itertools
 
-from faceveil.evaluation.headline import headline
 from faceveil.evaluation.report import charts
 from faceveil.evaluation.report.html import render
 from faceveil.evaluation.report.svg import Chart, Series, draw
 from faceveil.evaluation.report.tables import adversary_table, gaps, judge_tables
+from faceveil.evaluation.results import headline
 from faceveil.evaluation.rows import Row
 from tests.evaluation.report.sample import report, rows
 

@@ -6,10 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from faceveil.evaluation.headline import FLIPPED, strongest
-from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.report.svg import Chart, Series
-from faceveil.evaluation.rows import Row, chosen
+from faceveil.evaluation.rows import FLIPPED, Curve, Row, chosen, strongest
 
 _COUNT = re.compile(r"(.*)@n=(\d+)$")
 """Protectors called ``flowsan@n=3`` are points of a curve against n."""

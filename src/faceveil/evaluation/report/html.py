@@ -8,11 +8,10 @@ from importlib import resources
 from typing import Any
 
 from faceveil.errors import OptionError, missing_extra
-from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.report import charts
 from faceveil.evaluation.report.svg import draw
 from faceveil.evaluation.report.tables import adversary_table, gaps, group_table, judge_tables
-from faceveil.evaluation.rows import Row
+from faceveil.evaluation.rows import Curve, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Report:
     Attributes:
         title: of the evaluation.
         created: date, ISO.
-        headline: from :func:`faceveil.evaluation.headline.headline`.
+        headline: from :func:`faceveil.evaluation.results.headline`.
         rows: all figures.
         curves: ROC curves.
         sheets: contact sheets.

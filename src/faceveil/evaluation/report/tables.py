@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faceveil.evaluation.headline import FLIPPED, strongest
-from faceveil.evaluation.rows import Row, chosen
+from faceveil.evaluation.rows import FLIPPED, Row, chosen, strongest
 
 WORDS = {"matcher": "matching", "quality": "pictures", "paper": "the paper's own figures"}
 
