@@ -14,6 +14,7 @@ import pytest
 
 pa = pytest.importorskip("pyarrow", reason="needs the report extra")
 pytest.importorskip("jinja2", reason="needs the report extra")
+pytest.importorskip("matplotlib", reason="needs the report extra")
 import pyarrow.parquet as pq  # noqa: E402
 
 from faceveil.cli.main import main  # noqa: E402

@@ -31,7 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from faceveil.errors import OptionError, missing_extra
 
-    try:
+    try:  # all that the report needs too, before hours of measuring
+        import faceveil.evaluation.report.html  # noqa: F401
         from faceveil.evaluation.config import load_evaluation
         from faceveil.evaluation.results import write_results
         from faceveil.evaluation.run import run as measure

@@ -17,7 +17,6 @@ import onnxruntime as ort
 from faceveil import __version__
 from faceveil.errors import OptionError, missing_extra
 from faceveil.evaluation.config import EvaluationConfig
-from faceveil.evaluation.report.html import Report, Sheet, render
 from faceveil.evaluation.rows import FLIPPED, Curve, Row, chosen, mean, strongest, to_columns
 from faceveil.imaging.encode import write_atomic
 from faceveil.inference.session import WEIGHTS
@@ -41,11 +40,13 @@ def write_results(
         The headline as a Markdown table.
 
     Raises:
-        OptionError: if pyarrow is missing.
+        OptionError: if the extra ``report`` is missing.
     """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
+
+        from faceveil.evaluation.report.html import Report, Sheet, render  # processes need it not
     except ImportError as error:
         raise OptionError(str(missing_extra("evaluate", error, "report"))) from error
     output.mkdir(parents=True, exist_ok=True)
