@@ -1,11 +1,21 @@
 """An evaluation's protectors on crops and photos, and with other seeds."""
 
+import shutil
+
 import cv2
 import numpy as np
+import pytest
 
-from faceveil.evaluation.protecting import ProtectorSpec, protected, redrawn
+from faceveil.errors import ModelError
+from faceveil.evaluation.protecting import (
+    ProtectorSpec,
+    protect_function,
+    protected,
+    redrawn,
+)
 from faceveil.evaluation.sets import FaceSet, crop_of
 from faceveil.imaging.detect import CenterFace
+from faceveil.inference.session import WEIGHTS
 
 
 def test_photos_are_protected_again_too(portrait, tmp_path):
@@ -37,3 +47,18 @@ def test_versions_only_of_who_draws_anew():
     assert asked[2:] == [6, 7, 8]
     assert list(redrawn(lambda rows, seed: np.zeros((len(rows), 4)), 20, 5, 4)) == []
     assert list(redrawn(coin, 20, 5, 1)) == []
+
+
+def test_weights_of_ones_own(tmp_path):
+    """A copy of other weights under the method's name gives what these give."""
+    for end in (".onnx", ".json"):
+        shutil.copy(WEIGHTS / f"ensemble_2{end}", tmp_path / f"san{end}")
+    crops = np.random.default_rng(0).integers(0, 256, (2, 224, 224), np.uint8)
+    male = np.array([0, 1], np.uint8)
+    own, shipped = (
+        protect_function(ProtectorSpec("san", weights=folder), 1.0, 1)(crops, male)
+        for folder in (tmp_path, None)
+    )
+    assert not np.array_equal(own, shipped)
+    with pytest.raises(ModelError, match="flowsan_1"):
+        protect_function(ProtectorSpec("flowsan", weights=tmp_path, stages=1), 1.0, 1)

@@ -150,7 +150,8 @@ def test_the_rows(place):
     assert {("matcher", "TMR@0.01"), ("matcher", "rank-1"), ("quality", "SSIM")} <= metrics
     groups = {r["group"] for r in rows}
     assert {"all", "gender=male", "race=Black"} <= groups
-    notes = {r["note"] for r in rows if r["kind"] == "matcher"}
+    assert {"TMR@0.1 fixed", "FMR@0.1 fixed", "FNMR@0.1 fixed"} <= {m for _, m in metrics}
+    notes = {r["note"].split(";")[0] for r in rows if r["kind"] == "matcher"}
     assert notes == {"original-protected", "protected-protected", "original-original"}
     for r in rows:
         assert r["value"] is not None

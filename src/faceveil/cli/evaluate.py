@@ -19,6 +19,14 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument("config", type=Path, metavar="CONFIG.toml")
     p.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    p.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="in place of what CONFIG says, such as repeats=100 or set.0.limit=50; repeatable",
+    )
     p.add_argument("--resume", action="store_true", help="go on with what DIR holds")
     p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1)")
     p.add_argument("--threads", type=int, default=0, metavar="N", help="threads of each process")
@@ -41,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     a = arguments
     if a.jobs < 1:
         raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more")
-    config = load_evaluation(a.config)
+    config = load_evaluation(a.config, a.changes)
     if (a.output / "units").is_dir() and not a.resume:
         raise OptionError(
             f"{a.output}: an evaluation is there already; add --resume to go on with it, or name "

@@ -27,7 +27,8 @@ class Pack:
         images: (N, S, S, 3) RGB or (N, S, S) grey uint8, in the canonical frame at S pixels.
         male: (N,) float32, 1 male, 0 female.
         identity: (N,) int64 codes, or an empty array where the pack names no identities.
-        columns: what else every pack knows, by name: ``race``, ``age``, ``source``, each (N,).
+        columns: what else every pack knows, by name: ``race``, ``age``, ``age_group``, ``source``,
+            each (N,).
     """
 
     images: Uint8Array
@@ -53,7 +54,7 @@ def load_packs(paths: Sequence[Path], *, grey: bool = False) -> Pack:
     images: list[Uint8Array] = []
     male: list[NDArray[np.float32]] = []
     names: list[str] = []
-    others: dict[str, list[Any]] = {"race": [], "age": [], "source": []}
+    others: dict[str, list[Any]] = {"race": [], "age": [], "age_group": [], "source": []}
     for path in paths:
         if not path.is_file():
             raise OptionError(f"{path}: no such file; expected a Parquet pack; check --data")

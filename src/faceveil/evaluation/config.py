@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.measures import ADVERSARIES, NEED_OWN_FACES, PAPERS
@@ -66,8 +67,12 @@ class EvaluationConfig:
     seed: int = 0
 
 
-def load_evaluation(path: Path) -> EvaluationConfig:
+def load_evaluation(path: Path, changes: Sequence[str] = ()) -> EvaluationConfig:
     """Read an evaluation; relative paths in it count from its own folder.
+
+    Args:
+        path: the TOML file.
+        changes: ``key=value``, a value of the file replaced: ``repeats=100``, ``set.0.limit=50``.
 
     Raises:
         OptionError: if the file is missing, is no TOML, or a value is not as documented.
@@ -78,13 +83,11 @@ def load_evaluation(path: Path) -> EvaluationConfig:
         raise OptionError(f"{path}: no such file; expected an evaluation in TOML") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise OptionError(f"{path}: cannot be read ({error}); expected TOML") from error
-    here = path.parent
+    for change in changes:
+        _change(values, change)
     try:
         protectors = tuple(_part(ProtectorSpec, p, path) for p in values.pop("protector", []))
         sets = tuple(_part(SetSpec, s, path) for s in values.pop("set", []))
-        for key in ("data", "models"):
-            if key in values:
-                values[key] = here / values[key]
         config: EvaluationConfig = _part(
             EvaluationConfig, values | {"protectors": protectors, "sets": sets}, path
         )
@@ -94,14 +97,55 @@ def load_evaluation(path: Path) -> EvaluationConfig:
     return config
 
 
+def _change(values: dict[str, Any], change: str) -> None:
+    """Replace one value, found by a dotted key; what is no TOML is taken as text."""
+    key, given, text = change.partition("=")
+    try:
+        value = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.strip().split(".")
+    place: Any = values
+    try:
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place[part]
+        if not given or not last or not isinstance(place, dict):
+            raise KeyError(last)
+    except (LookupError, ValueError, TypeError) as error:
+        raise OptionError(
+            f"--set {change}: expected KEY=VALUE of a key that the evaluation has, such as "
+            "repeats=100, set.0.limit=50 or protector.1.strengths=[0.8]"
+        ) from error
+    place[last] = value
+
+
 def _part(cls: type[Any], values: dict[str, Any], path: Path) -> Any:
-    known = {f.name for f in fields(cls)}
-    unknown = sorted(set(values) - known)
+    hints = get_type_hints(cls)
+    unknown = sorted(set(values) - set(hints))
     if unknown:
         raise OptionError(
-            f"{path}: unknown key {unknown[0]!r}; expected {', '.join(sorted(known))}"
+            f"{path}: unknown key {unknown[0]!r}; expected {', '.join(sorted(hints))}"
         )
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    made = {}
+    for key, value in values.items():
+        if not _fits(value, hints[key]):
+            kind = getattr(hints[key], "__name__", str(hints[key])).replace("pathlib.", "")
+            raise OptionError(f"{path}: {key} is {value!r}; expected {kind}")
+        is_path = isinstance(value, str) and Path in (hints[key], *get_args(hints[key]))
+        frozen = tuple(value) if isinstance(value, list) else value
+        made[key] = path.parent / value if is_path else frozen
+    return cls(**made)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of TOML is of the kind that a field holds."""
+    if get_origin(hint) is tuple:
+        items = isinstance(value, list | tuple)
+        return items and all(_fits(item, get_args(hint)[0]) for item in value)
+    if get_args(hint):  # one of several
+        return any(_fits(value, kind) for kind in get_args(hint))
+    kinds: tuple[type, ...] = {float: (float, int), Path: (str,)}.get(hint, (hint,))
+    return isinstance(value, kinds) and (hint is bool or not isinstance(value, bool))
 
 
 def _check(config: EvaluationConfig, path: Path) -> None:
@@ -111,9 +155,7 @@ def _check(config: EvaluationConfig, path: Path) -> None:
     mode = next((s.mode for s in config.sets if s.mode not in MODES), None)
     if mode is not None:
         raise OptionError(f"{path}: mode {mode!r}; expected one of {', '.join(MODES)}")
-    labels = [p.label for p in config.protectors]
-    if len(set(labels)) < len(labels):
-        raise OptionError(f"{path}: two protectors are called alike; give each a name of its own")
+    _check_protectors(config.protectors, path)
     for what, names, known in (
         ("adversary", config.adversaries, tuple(ADVERSARIES)),
         ("quality", config.quality, FIGURES),
@@ -129,6 +171,17 @@ def _check(config: EvaluationConfig, path: Path) -> None:
         raise OptionError(f"{path}: niqe_block {config.niqe_block}; expected an even 16 to 112")
     if not 2 <= config.versions <= 257:
         raise OptionError(f"{path}: versions {config.versions}; expected 2 to 257")
-    bad = next((s for p in config.protectors for s in p.strengths if not 0 <= s <= 1), None)
+
+
+def _check_protectors(protectors: Sequence[ProtectorSpec], path: Path) -> None:
+    labels = [p.label for p in protectors]
+    if len(set(labels)) < len(labels):
+        raise OptionError(f"{path}: two protectors are called alike; give each a name of its own")
+    bad = next((s for p in protectors for s in p.strengths if not 0 <= s <= 1), None)
     if bad is not None:
         raise OptionError(f"{path}: strength {bad}; expected 0 to 1")
+    for p in protectors:
+        if p.weights is not None and (p.method == "original" or ":" in p.method):
+            raise OptionError(f"{path}: {p.method} has no weights; leave out 'weights'")
+        if p.weights is not None and not p.weights.is_dir():
+            raise OptionError(f"{p.weights}: no such folder; expected the weights of {p.method}")

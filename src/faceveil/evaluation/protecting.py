@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,8 @@ class ProtectorSpec:
         combine: for methods that take it.
         target: what faces should read as; None for what the method does on its own.
         hide: for methods that take it: some of ``gender``, ``age``, ``race``.
+        weights: folder of the method's weights in place of the package's own, such as that of a
+            run of one's own; relative to the evaluation's file.
     """
 
     method: str
@@ -53,6 +56,7 @@ class ProtectorSpec:
     combine: str | None = None
     target: str | None = None
     hide: tuple[str, ...] | None = None
+    weights: Path | None = None
 
     @property
     def label(self) -> str:
@@ -224,7 +228,9 @@ def _callable(spec: str) -> Protect:
 
 def _load(spec: ProtectorSpec, detector: Detector, threads: int, seed: int) -> Protector:
     options = MethodOptions(spec.stages, spec.combine, spec.hide, seed)
-    method = build_crop_protector(spec.method, threads=threads, options=options)
+    method = build_crop_protector(
+        spec.method, threads=threads, weights=spec.weights, options=options
+    )
     # Genders are given here, so the estimator is never asked.
     estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", threads)
     return Protector(method, estimator, detector)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import platform
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ def write_results(
             [r.protector, r.data, r.judge or r.metric, r.note] for r in rows if r.value is None
         ],
         "versions": versions(),
-        "weights": digests(),
+        "weights": digests(config),
     }
     text = json.dumps(record, indent=1) + "\n"
     write_atomic(text.encode(), output / "summary.json", overwrite=True)
@@ -73,7 +74,7 @@ def write_results(
     page = render(
         Report(
             config.title, created, lines, tuple(rows), tuple(curves), tuple(sheets),
-            versions(), digests(), min(config.fmrs),
+            versions(), digests(config), min(config.fmrs),
         )
     )  # fmt: skip
     write_atomic(page.encode(), output / "report.html", overwrite=True)
@@ -173,7 +174,13 @@ def versions() -> dict[str, str]:
     }
 
 
-def digests() -> dict[str, str]:
-    """The SHA-256 of every shipped weight, from its card."""
+def digests(config: EvaluationConfig) -> dict[str, str]:
+    """The SHA-256 of every shipped weight, from its card, and of those that protectors name."""
     cards = {p.stem: json.loads(p.read_text()) for p in sorted(WEIGHTS.glob("*.json"))}
-    return {name: str(card["sha256"]) for name, card in cards.items() if "sha256" in card}
+    found = {name: str(card["sha256"]) for name, card in cards.items() if "sha256" in card}
+    for spec in config.protectors:
+        for path in sorted(spec.weights.iterdir()) if spec.weights else ():
+            if path.suffix in (".onnx", ".npz"):
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[f"{spec.label}: {path.stem}"] = digest
+    return found

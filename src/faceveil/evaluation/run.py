@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -43,12 +43,17 @@ class Task:
     strength: float
     faces: SetSpec
 
-    def key(self, config: EvaluationConfig) -> str:
-        """Under which its result is kept: everything that it depends on but code."""
+    def key(self, config: EvaluationConfig, weights: Mapping[str, str]) -> str:
+        """Under which its result is kept: everything that it depends on but code.
+
+        Args:
+            config: the evaluation.
+            weights: digests by name.
+        """
         shared = {
             k: v for k, v in asdict(config).items() if k not in ("protectors", "sets", "title")
         }
-        text = json.dumps([asdict(self), shared, digests()], default=str, sort_keys=True)
+        text = json.dumps([asdict(self), shared, weights], default=str, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
@@ -85,7 +90,8 @@ def run(
         KeyboardInterrupt: on Ctrl-C, when no process is left; what was measured is kept.
     """
     todo = list(tasks(config))
-    places = [output / "units" / f"{t.key(config)}.json" for t in todo]
+    weights = digests(config)
+    places = [output / "units" / f"{t.key(config, weights)}.json" for t in todo]
     threads = threads or max(1, usable_cores() // max(1, jobs))
     waiting = [(t, p) for t, p in zip(todo, places, strict=True) if not p.is_file()]
     calls = ((t, config, p, output / "sheets", threads) for t, p in waiting)

@@ -129,6 +129,8 @@ def load_pack(data: Path, spec: SetSpec, seed: int) -> FaceSet:
     groups = {k: v[rows] for k, v in pack.columns.items() if k in ("race", "age")}
     if "age" in groups:
         groups["age"] = decades(groups["age"])
+    elif "age_group" in pack.columns:
+        groups["age"] = pack.columns["age_group"][rows]
     named = pack.columns.get("source")
     source = () if named is None else tuple(str(s) for s in named[rows])
     return FaceSet(spec.name, np.stack(crops), male, identity[rows], groups, source)
