@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 from judge_table import canonical, choose
+from measuring import compare
 
 from faceveil.data.packs import load_packs
 from faceveil.evaluation.metrics.quality import mean_absolute_change
-from faceveil.evaluation.protocol import Readings, compare, read
 from faceveil.inference.card import WEIGHTS
 from faceveil.inference.device import Choice
+from faceveil.judges.base import Readings, read
 from faceveil.judges.registry import JudgeSet, shared_judges
 from faceveil.systems.san.ensemble import drawn
 from faceveil.systems.specs import MethodOptions, build_crop_protector

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from faceveil.data.packs import load_packs
-from faceveil.evaluation.faces import choose
 from faceveil.evaluation.metrics.verification import threshold_at_fmr
+from faceveil.evaluation.sets import choose
 from faceveil.inference.card import WEIGHTS
 from faceveil.judges.registry import shared_judges
 from faceveil.systems.editors.protector import AttributeEstimator

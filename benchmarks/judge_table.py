@@ -21,15 +21,14 @@ from typing import Any
 import cv2
 import numpy as np
 import onnxruntime as ort
+from measuring import Measurement, compare, render_table
 from numpy.typing import NDArray
 from peers import SIDE, Protect, authors_san
 
 from faceveil.data.packs import Pack, load_packs
-from faceveil.evaluation.measurement import Measurement
 from faceveil.evaluation.metrics.quality import mean_absolute_change
-from faceveil.evaluation.protocol import compare, read
-from faceveil.evaluation.table import render_table
 from faceveil.inference.card import WEIGHTS
+from faceveil.judges.base import read
 from faceveil.judges.registry import shared_judges
 from faceveil.protect.targets import DEFAULT_STRENGTH
 from faceveil.types import Uint8Array

@@ -19,13 +19,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from ways import repeatable
 
 from faceveil import load_protector
 from faceveil.data.packs import Pack, load_packs
+from faceveil.errors import OptionError
 from faceveil.evaluation.metrics import gender
-from faceveil.evaluation.metrics.verification import lfw_accuracy, tmr_at_fmr
-from faceveil.evaluation.provenance import versions
+from faceveil.evaluation.metrics.verification import finite_scores, tmr_at_fmr
+from faceveil.evaluation.results import versions
 from faceveil.judges.cache import Answers, CachedGenderJudge, CachedMatcher
 from faceveil.judges.registry import JudgeSet, shared_judges
 from faceveil.types import Float32Array, Uint8Array
@@ -48,6 +50,50 @@ def stated(models: Path, name: str, data: str) -> dict[str, Any]:
     facts = json.loads((models / f"{name}.json").read_text())
     found: dict[str, Any] = facts["verified"].get("lfw" if "lfw" in data else "celeba_test", {})
     return found
+
+
+def lfw_accuracy(scores: ArrayLike, same: ArrayLike, fold: ArrayLike) -> tuple[float, float]:
+    """The official LFW protocol (View 2): mean accuracy over folds, and its standard error.
+
+    The threshold of each fold is the best one on all other folds; of several, the lowest.
+
+    Args:
+        scores: (N,) similarity of each pair.
+        same: (N,) 1 where a pair shows one person.
+        fold: (N,) the fold of each pair, at least two of them.
+
+    Raises:
+        OptionError: if a score is not finite, the lengths differ or there is one fold only.
+    """
+    values = finite_scores(scores, "pair")
+    labels, folds = np.asarray(same).astype(bool), np.asarray(fold)
+    if labels.shape != values.shape or folds.shape != values.shape:
+        raise OptionError(
+            f"pairs: got {len(values)} scores, labels {labels.shape} and folds {folds.shape}; "
+            "expected one of each per pair"
+        )
+    names = np.unique(folds)
+    if len(names) < 2:
+        raise OptionError(f"folds: got {len(names)}; expected two or more (the protocol has ten)")
+    accuracies = []
+    for name in names:
+        held = folds == name
+        threshold = _best_threshold(values[~held], labels[~held])
+        accuracies.append(((values[held] >= threshold) == labels[held]).mean())
+    spread = np.std(accuracies, ddof=1) / np.sqrt(len(accuracies))
+    return float(np.mean(accuracies)), float(spread)
+
+
+def _best_threshold(scores: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
+    """Half-way between two neighbouring scores, where most decisions are right."""
+    levels, groups = np.unique(scores, return_inverse=True)
+    # Equal scores fall on one side together, so they count per level.
+    genuine = np.bincount(groups, weights=same, minlength=len(levels))
+    impostor = np.bincount(groups, weights=~same, minlength=len(levels))
+    refused = np.concatenate([[0], np.cumsum(impostor)])
+    matched = np.concatenate([np.cumsum(genuine[::-1])[::-1], [0]])
+    edges = np.concatenate([[levels[0] - 1], (levels[:-1] + levels[1:]) / 2, [levels[-1] + 1]])
+    return float(edges[(refused + matched).argmax()])
 
 
 def pair_scores(before: Float32Array, after: Float32Array, rows: np.ndarray) -> np.ndarray:

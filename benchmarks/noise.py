@@ -21,12 +21,13 @@ from typing import Any
 import cv2
 import numpy as np
 from judge_table import canonical, choose
+from measuring import compare
 
 from faceveil.data.packs import load_packs
 from faceveil.evaluation.metrics.quality import mean_absolute_change
-from faceveil.evaluation.protocol import Readings, compare, read
 from faceveil.inference.card import WEIGHTS
 from faceveil.inference.device import Choice
+from faceveil.judges.base import Readings, read
 from faceveil.judges.registry import JudgeSet, shared_judges
 from faceveil.systems.noise.white_box import MeanLogit
 from faceveil.systems.specs import build_crop_protector

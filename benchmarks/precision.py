@@ -21,16 +21,17 @@ from typing import Any
 import numpy as np
 from judge_table import canonical, choose, summarise
 from machine import machine
+from measuring import compare
 from quantised import Feed, quantised
 from ways import repeatable
 
 from faceveil import Protector, load_protector
 from faceveil.data.packs import Pack, load_packs
 from faceveil.evaluation.metrics.quality import mean_absolute_change
-from faceveil.evaluation.protocol import compare, read
 from faceveil.imaging.prototypes import prototype_warp
 from faceveil.inference.card import WEIGHTS
 from faceveil.inference.device import Device, Precision
+from faceveil.judges.base import read
 from faceveil.judges.registry import shared_judges
 
 ROOT = Path(__file__).parents[1]

@@ -29,9 +29,6 @@ from benchmarks.reliability.common import ROOT, quiet, report
 TESTS = [
     "tests/imaging",
     "tests/evaluation/metrics",
-    "tests/evaluation/test_gender_metrics.py",
-    "tests/evaluation/test_quality_metrics.py",
-    "tests/evaluation/test_verification_metrics.py",
     "tests/systems/mixing/test_protector.py",
 ]
 CONFIG = """

@@ -2,8 +2,17 @@
 
 import pytest
 
-from faceveil.evaluation.headline import folded, headline, strongest
-from faceveil.evaluation.rows import Row, chosen, from_json, mean, to_columns, to_json
+from faceveil.evaluation.results import headline
+from faceveil.evaluation.rows import (
+    Row,
+    chosen,
+    folded,
+    from_json,
+    mean,
+    strongest,
+    to_columns,
+    to_json,
+)
 
 
 def row(protector="p", value=0.4, **changes):

@@ -112,8 +112,7 @@ def test_own_judge_and_protector(tmp_path, monkeypatch):
     assert judge.p_male(dark).tolist() == [1.0, 1.0]
     assert judge.p_male(dark + 255).tolist() == [0.0, 0.0]
 
-    from faceveil.evaluation.config import ProtectorSpec
-    from faceveil.evaluation.protecting import protect_function
+    from faceveil.evaluation.protecting import ProtectorSpec, protect_function
 
     noise = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     full, none = (

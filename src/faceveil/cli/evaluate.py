@@ -19,6 +19,14 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument("config", type=Path, metavar="CONFIG.toml")
     p.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    p.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="in place of what CONFIG says, such as repeats=100 or set.0.limit=50; repeatable",
+    )
     p.add_argument("--resume", action="store_true", help="go on with what DIR holds")
     p.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1)")
     p.add_argument("--threads", type=int, default=0, metavar="N", help="threads of each process")
@@ -29,15 +37,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate; returns 0, 1 where there are gaps, or 130 when interrupted."""
     from tqdm import tqdm
 
-    from faceveil.errors import OptionError
-    from faceveil.evaluation.config import load_evaluation
-    from faceveil.evaluation.pipeline import run as measure
-    from faceveil.evaluation.results import write_results
+    from faceveil.errors import OptionError, missing_extra
 
+    try:  # all that the report needs too, before hours of measuring
+        import faceveil.evaluation.report.html  # noqa: F401
+        from faceveil.evaluation.config import load_evaluation
+        from faceveil.evaluation.results import write_results
+        from faceveil.evaluation.run import run as measure
+    except ImportError as error:
+        raise OptionError(str(missing_extra("evaluate", error, "report"))) from error
     a = arguments
     if a.jobs < 1:
         raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more")
-    config = load_evaluation(a.config)
+    config = load_evaluation(a.config, a.changes)
     if (a.output / "units").is_dir() and not a.resume:
         raise OptionError(
             f"{a.output}: an evaluation is there already; add --resume to go on with it, or name "

@@ -42,7 +42,7 @@ IN_MEMORY = 256 * 2**20
 BLOCK = 256
 """Faces that are decoded at a time."""
 
-_OTHERS = ("race", "age", "source")
+_OTHERS = ("race", "age", "age_group", "source")
 _folder: ContextVar[Path | None] = ContextVar("folder of decoded faces", default=None)
 
 
@@ -56,7 +56,8 @@ class Pack:
         male: (N,) float32, 1 male, 0 female.
         identity: (N,) int64 codes, or an empty array where no pack names identities; faces of one
             that names none, beside others that do, are each a person of their own.
-        columns: what else every pack knows, by name: ``race``, ``age``, ``source``, each (N,).
+        columns: what else every pack knows, by name: ``race``, ``age``, ``age_group``, ``source``,
+            each (N,).
     """
 
     images: Uint8Array

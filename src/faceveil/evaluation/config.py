@@ -3,64 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.config_check import check
+from faceveil.evaluation.measures import ADVERSARIES, NEED_OWN_FACES, PAPERS
+from faceveil.evaluation.measures.quality import FIGURES
+from faceveil.evaluation.protecting import ProtectorSpec
+from faceveil.evaluation.sets import SetSpec
 
-
-@dataclass(frozen=True, slots=True)
-class ProtectorSpec:
-    """One protector of an evaluation.
-
-    Attributes:
-        method: ``original`` (unprotected), one of ``faceveil.list_protectors()``, or a Python
-            callable ``module:function`` of (crops, labels) that gives protected crops.
-        name: how it is called in tables; the method where empty.
-        strengths: each is measured; the curve of the privacy/utility plane.
-        stages: for methods that take it.
-        combine: for methods that take it.
-        target: what faces should read as; None for what the method does on its own.
-        hide: for methods that take it: some of ``gender``, ``age``, ``race``.
-    """
-
-    method: str
-    name: str = ""
-    strengths: tuple[float, ...] = (1.0,)
-    stages: int | None = None
-    combine: str | None = None
-    target: str | None = None
-    hide: tuple[str, ...] | None = None
-
-    @property
-    def label(self) -> str:
-        """The name in tables."""
-        return self.name or self.method
-
-
-@dataclass(frozen=True, slots=True)
-class SetSpec:
-    """One data set: a Parquet pack (crop mode), or a folder of photos with a CSV beside it (photo).
-
-    Attributes:
-        path: of the pack or folder, relative to ``data``.
-        limit: about this many images, whole identities, half of them men; all where None.
-        mode: ``crop``: judges get the crop, as in the papers; ``photo``: judges find the face in
-            the protected photo for themselves.
-        colour: crop mode in colour; grey, as in SAN's papers, where not. Adversaries see luma.
-    """
-
-    path: str
-    limit: int | None = None
-    mode: str = "crop"
-    colour: bool = False
-
-    @property
-    def name(self) -> str:
-        """The name in tables."""
-        return Path(self.path).stem + ("-colour" if self.colour else "")
+MODES = ("crop", "photo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +28,7 @@ class EvaluationConfig:
         protectors: what is measured.
         sets: on which faces.
         judges: names, see ``faceveil.judges.loaded``; all that are there where empty.
-        adversaries: names, see ``faceveil.evaluation.adversaries``.
+        adversaries: names, see :data:`faceveil.evaluation.measures.ADVERSARIES`.
         attacker: pack of the adversaries' own labelled faces, of people in none of the sets.
         attacker_limit: about this many of them.
         fmrs: false match rates of the matchers' figures.
@@ -84,7 +38,7 @@ class EvaluationConfig:
         niqe_set: pack of natural faces that NIQE is fitted on; the originals of each set where
             empty.
         niqe_block: side of NIQE's blocks in pixels, even, 16 to 112.
-        papers: protocols of single papers, see :mod:`faceveil.evaluation.papers.registry`.
+        papers: protocols of single papers, see :data:`faceveil.evaluation.measures.PAPERS`.
         attributes: judge of several attributes for ``gender-an``, ``module:function``.
         attribute_labels: CSV of true attributes by ``source``, relative to ``data``.
         versions: protected versions of each face that ``averaging`` has, of protectors that draw
@@ -113,8 +67,12 @@ class EvaluationConfig:
     seed: int = 0
 
 
-def load_evaluation(path: Path) -> EvaluationConfig:
+def load_evaluation(path: Path, changes: Sequence[str] = ()) -> EvaluationConfig:
     """Read an evaluation; relative paths in it count from its own folder.
+
+    Args:
+        path: the TOML file.
+        changes: ``key=value``, a value of the file replaced: ``repeats=100``, ``set.0.limit=50``.
 
     Raises:
         OptionError: if the file is missing, is no TOML, or a value is not as documented.
@@ -125,27 +83,105 @@ def load_evaluation(path: Path) -> EvaluationConfig:
         raise OptionError(f"{path}: no such file; expected an evaluation in TOML") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise OptionError(f"{path}: cannot be read ({error}); expected TOML") from error
-    here = path.parent
+    for change in changes:
+        _change(values, change)
     try:
         protectors = tuple(_part(ProtectorSpec, p, path) for p in values.pop("protector", []))
         sets = tuple(_part(SetSpec, s, path) for s in values.pop("set", []))
-        for key in ("data", "models"):
-            if key in values:
-                values[key] = here / values[key]
         config: EvaluationConfig = _part(
             EvaluationConfig, values | {"protectors": protectors, "sets": sets}, path
         )
     except TypeError as error:
         raise OptionError(f"{path}: {error}; see the evaluations folder for examples") from error
-    check(config, path)
+    _check(config, path)
     return config
 
 
+def _change(values: dict[str, Any], change: str) -> None:
+    """Replace one value, found by a dotted key; what is no TOML is taken as text."""
+    key, given, text = change.partition("=")
+    try:
+        value = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.strip().split(".")
+    place: Any = values
+    try:
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place[part]
+        if not given or not last or not isinstance(place, dict):
+            raise KeyError(last)
+    except (LookupError, ValueError, TypeError) as error:
+        raise OptionError(
+            f"--set {change}: expected KEY=VALUE of a key that the evaluation has, such as "
+            "repeats=100, set.0.limit=50 or protector.1.strengths=[0.8]"
+        ) from error
+    place[last] = value
+
+
 def _part(cls: type[Any], values: dict[str, Any], path: Path) -> Any:
-    known = {f.name for f in fields(cls)}
-    unknown = sorted(set(values) - known)
+    hints = get_type_hints(cls)
+    unknown = sorted(set(values) - set(hints))
     if unknown:
         raise OptionError(
-            f"{path}: unknown key {unknown[0]!r}; expected {', '.join(sorted(known))}"
+            f"{path}: unknown key {unknown[0]!r}; expected {', '.join(sorted(hints))}"
         )
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    made = {}
+    for key, value in values.items():
+        if not _fits(value, hints[key]):
+            kind = getattr(hints[key], "__name__", str(hints[key])).replace("pathlib.", "")
+            raise OptionError(f"{path}: {key} is {value!r}; expected {kind}")
+        is_path = isinstance(value, str) and Path in (hints[key], *get_args(hints[key]))
+        frozen = tuple(value) if isinstance(value, list) else value
+        made[key] = path.parent / value if is_path else frozen
+    return cls(**made)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of TOML is of the kind that a field holds."""
+    if get_origin(hint) is tuple:
+        items = isinstance(value, list | tuple)
+        return items and all(_fits(item, get_args(hint)[0]) for item in value)
+    if get_args(hint):  # one of several
+        return any(_fits(value, kind) for kind in get_args(hint))
+    kinds: tuple[type, ...] = {float: (float, int), Path: (str,)}.get(hint, (hint,))
+    return isinstance(value, kinds) and (hint is bool or not isinstance(value, bool))
+
+
+def _check(config: EvaluationConfig, path: Path) -> None:
+    """See that values fit each other."""
+    if not config.protectors or not config.sets:
+        raise OptionError(f"{path}: expected at least one [[protector]] and one [[set]]")
+    mode = next((s.mode for s in config.sets if s.mode not in MODES), None)
+    if mode is not None:
+        raise OptionError(f"{path}: mode {mode!r}; expected one of {', '.join(MODES)}")
+    _check_protectors(config.protectors, path)
+    for what, names, known in (
+        ("adversary", config.adversaries, tuple(ADVERSARIES)),
+        ("quality", config.quality, FIGURES),
+        ("paper", config.papers, tuple(PAPERS)),
+    ):
+        unknown = next((name for name in names if name not in known), None)
+        if unknown is not None:
+            raise OptionError(f"{path}: {what} {unknown!r}; expected one of {', '.join(known)}")
+    needy = sorted(NEED_OWN_FACES & {*config.adversaries, *config.papers})
+    if needy and not config.attacker:
+        raise OptionError(f"{path}: {needy[0]} needs faces of its own; name a pack as 'attacker'")
+    if not 16 <= config.niqe_block <= 112 or config.niqe_block % 2:
+        raise OptionError(f"{path}: niqe_block {config.niqe_block}; expected an even 16 to 112")
+    if not 2 <= config.versions <= 257:
+        raise OptionError(f"{path}: versions {config.versions}; expected 2 to 257")
+
+
+def _check_protectors(protectors: Sequence[ProtectorSpec], path: Path) -> None:
+    labels = [p.label for p in protectors]
+    if len(set(labels)) < len(labels):
+        raise OptionError(f"{path}: two protectors are called alike; give each a name of its own")
+    bad = next((s for p in protectors for s in p.strengths if not 0 <= s <= 1), None)
+    if bad is not None:
+        raise OptionError(f"{path}: strength {bad}; expected 0 to 1")
+    for p in protectors:
+        if p.weights is not None and (p.method == "original" or ":" in p.method):
+            raise OptionError(f"{path}: {p.method} has no weights; leave out 'weights'")
+        if p.weights is not None and not p.weights.is_dir():
+            raise OptionError(f"{p.weights}: no such folder; expected the weights of {p.method}")

@@ -10,7 +10,6 @@ import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics.quality import psnr, ssim
-from faceveil.evaluation.protocol import as_rgb_crops, read
 from faceveil.evaluation.verdict import (
     UNDECIDED,
     WORKED,
@@ -22,7 +21,7 @@ from faceveil.evaluation.verdict import (
     worst,
 )
 from faceveil.imaging.crop import grey_levels
-from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.base import GenderJudge, Matcher, as_rgb_crops, read
 from faceveil.judges.onnx_judge import OnnxMatcher
 from faceveil.types import Uint8Array
 

@@ -1,23 +1,68 @@
-"""An evaluation's protectors by their entries: as functions of crops, and on photos."""
+"""An evaluation's protectors: on crops, on photos, and again with other seeds."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.adversaries.base import Protect
-from faceveil.evaluation.config import ProtectorSpec
-from faceveil.evaluation.faces import FaceSet
-from faceveil.evaluation.photos import PhotoSet, Seen, protected_crops
-from faceveil.evaluation.redraw import Redraw
-from faceveil.imaging.detect import Detector
+from faceveil.evaluation.sets import FaceSet, crop_of
+from faceveil.imaging.detect import CenterFace, Detector
+from faceveil.inference.card import WEIGHTS
+from faceveil.inference.device import Choice
+from faceveil.judges.boxed import Views, square_crop
+from faceveil.protect.estimator import GenderEstimator
 from faceveil.protect.protector import Protector
-from faceveil.types import Target, Uint8Array
+from faceveil.systems.specs import MethodOptions, build_crop_protector
+from faceveil.types import Face, Target, Uint8Array
+
+Protect = Callable[[Uint8Array, NDArray[np.uint8]], Uint8Array]
+"""Crops (N, 224, 224[, 3]) and labels (N,), 1 male -> protected crops."""
+
+Reprotect = Callable[[NDArray[np.int64], int], Uint8Array]
+"""Rows (K,) of the faces and a seed -> their protected crops (K, 224, 224[, 3])."""
+
+TRIED = 16
+"""Faces on which two seeds are compared: a fair coin agrees on all of them once in 65,536."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectorSpec:
+    """One protector of an evaluation.
+
+    Attributes:
+        method: ``original`` (unprotected), one of ``faceveil.list_protectors()``, or a Python
+            callable ``module:function`` of (crops, labels) that gives protected crops.
+        name: how it is called in tables; the method where empty.
+        strengths: each is measured; the curve of the privacy/utility plane.
+        stages: for methods that take it.
+        combine: for methods that take it.
+        target: what faces should read as; None for what the method does on its own.
+        hide: for methods that take it: some of ``gender``, ``age``, ``race``.
+        weights: folder of the method's weights in place of the package's own, such as that of a
+            run of one's own; relative to the evaluation's file.
+    """
+
+    method: str
+    name: str = ""
+    strengths: tuple[float, ...] = (1.0,)
+    stages: int | None = None
+    combine: str | None = None
+    target: str | None = None
+    hide: tuple[str, ...] | None = None
+    weights: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """The name in tables."""
+        return self.name or self.method
 
 
 def protect_function(spec: ProtectorSpec, strength: float, threads: int, seed: int = 0) -> Protect:
@@ -35,16 +80,7 @@ def protect_function(spec: ProtectorSpec, strength: float, threads: int, seed: i
     if spec.method == "original":
         return lambda crops, male: crops
     if ":" in spec.method:
-        module, _, attribute = spec.method.partition(":")
-        sys.path.insert(0, os.getcwd())  # the user's own code, as with python -m
-        try:
-            found: Protect = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise OptionError(
-                f"{spec.method}: {error}; expected module:function on Python's path or here"
-            ) from error
-        finally:
-            sys.path.pop(0)
+        found = _callable(spec.method)
 
         def mixed(crops: Uint8Array, male: NDArray[np.uint8]) -> Uint8Array:
             full = found(crops, male)
@@ -52,66 +88,150 @@ def protect_function(spec: ProtectorSpec, strength: float, threads: int, seed: i
             return np.asarray(np.rint(blend), np.uint8)
 
         return mixed
-    protector = _load(spec, threads, seed)
+    protector = _load(spec, CenterFace(choice=Choice(threads=threads)), threads, seed)
     target: Target | None = spec.target  # type: ignore[assignment]  # checked by protect_crops
     return lambda crops, male: protector.protect_crops(
         crops, male, target=target, strength=strength, seed=seed
     )
 
 
-def photo_crops(
-    photos: PhotoSet,
+def protected(
+    faces: FaceSet,
     spec: ProtectorSpec,
     strength: float,
     detector: Detector,
     threads: int,
     seed: int = 0,
-) -> Seen:
-    """What judges crop out of protected photos; see :func:`.photos.protected_crops`.
+) -> tuple[Uint8Array, Views, int | None]:
+    """A set's faces, protected, as judges see them.
+
+    Args:
+        faces: the set.
+        spec: the protector.
+        strength: in [0, 1].
+        detector: the judges' own, for photos; it sees the protected photo only.
+        threads: threads inside one operator.
+        seed: of whatever the protector draws.
+
+    Returns:
+        Canonical crops of the shape of the set's; of photos, squares of the margins that the set
+        has, and in how many no face was found any more (there the crop is taken where it was),
+        else no squares and None.
 
     Raises:
-        OptionError: if the protector is a callable.
+        OptionError: if there is no such protector, or a callable is to protect photos.
     """
+    if not faces.photos:
+        crops = protect_function(spec, strength, threads, seed)(faces.crops, faces.male)
+        return crops, {}, None
     if spec.method == "original":
-        return Seen(photos.faces.crops, photos.views, 0)
+        return faces.crops, faces.views, 0
     if ":" in spec.method:
         raise OptionError(
             f"{spec.method}: a callable protects crops, not photos; give it sets in crop mode only"
         )
     target: Target | None = spec.target  # type: ignore[assignment]  # checked by protect_photo
-    protector = _load(spec, threads, seed)
-    return protected_crops(photos, protector, detector, target, strength, seed)
+    protector = _load(spec, detector, threads, seed)
+    return protected_photos(faces, protector, detector, target, strength, seed)
 
 
-def redraw_crops(faces: FaceSet, spec: ProtectorSpec, strength: float, threads: int) -> Redraw:
-    """Protects a set's crops again, with other seeds; arguments as elsewhere here."""
+def protected_photos(
+    faces: FaceSet,
+    protector: Protector,
+    detector: Detector,
+    target: Target | None,
+    strength: float,
+    seed: int = 0,
+) -> tuple[Uint8Array, Views, int]:
+    """What judges crop out of protected photos; see :func:`protected`.
 
-    def redraw(rows: NDArray[np.int64], seed: int) -> Uint8Array:
-        protect = protect_function(spec, strength, threads, seed)
-        return protect(faces.crops[rows], faces.male[rows])
+    What an attacker has is a photo, not a crop: the protected face is pasted back, and detection,
+    alignment and colour are part of the chain.
+    """
+    crops = []
+    views: dict[float, list[Uint8Array]] = {m: [] for m in faces.views}
+    lost = 0
+    for (path, face), male in zip(faces.photos, faces.male, strict=True):
+        done = protector.protect_photo(
+            path,
+            faces=[face],
+            gender="male" if male else "female",
+            target=target,
+            strength=strength,
+            seed=seed,
+        )
+        found = detector.detect(done.image)
+        lost += not found
+        seen = _nearest(found, face) if found else face
+        crops.append(crop_of(done.image, seen))
+        for margin, view in views.items():
+            view.append(square_crop(done.image, seen, margin))
+    return np.stack(crops), {m: np.stack(view) for m, view in views.items()}, lost
 
-    return redraw
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Redrawn:
+    """More protected versions of the same faces, made whenever they are asked for: none is held.
+
+    Attributes:
+        reprotect: protects faces with a seed.
+        faces: how many there are.
+        seeds: one version each.
+    """
+
+    reprotect: Reprotect
+    faces: int
+    seeds: tuple[int, ...]
+
+    def __iter__(self) -> Iterator[Uint8Array]:
+        """Each (N, 224, 224[, 3]) uint8."""
+        rows = np.arange(self.faces)
+        return (self.reprotect(rows, seed) for seed in self.seeds)
 
 
-def redraw_photos(
-    photos: PhotoSet, spec: ProtectorSpec, strength: float, detector: Detector, threads: int
-) -> Redraw:
-    """Protects photos again, with other seeds, and crops what a judge finds."""
+def redrawn(reprotect: Reprotect, faces: int, seed: int, versions: int) -> Redrawn:
+    """Versions beside the first one; none where the protector gives the same every time.
 
-    def redraw(rows: NDArray[np.int64], seed: int) -> Uint8Array:
-        return photo_crops(photos.take(rows), spec, strength, detector, threads, seed).crops
+    What draws anew is found by trying, two seeds on a few faces: so any method, target or callable
+    counts that does, and none that does not is run again in vain.
 
-    return redraw
+    Args:
+        reprotect: protects faces with a seed.
+        faces: how many there are.
+        seed: of the version that is there already; the others follow it.
+        versions: how many in all, that one included.
+    """
+    rows = np.unique(np.linspace(0, faces - 1, TRIED).astype(np.int64))
+    draws = versions > 1 and not np.array_equal(reprotect(rows, seed), reprotect(rows, seed + 1))
+    return Redrawn(reprotect, faces, tuple(range(seed + 1, seed + versions)) if draws else ())
 
 
-def _load(spec: ProtectorSpec, threads: int, seed: int) -> Protector:
-    from faceveil.api import load_protector
+def _nearest(faces: tuple[Face, ...], face: Face) -> Face:
+    """Of the faces found, the one at the place of a known one."""
+    centre = np.asarray(face.landmarks).mean(axis=0)
+    return min(faces, key=lambda f: float(np.hypot(*(np.asarray(f.landmarks).mean(0) - centre))))
 
-    return load_protector(
-        spec.method,
-        threads=threads,
-        stages=spec.stages,
-        combine=spec.combine,
-        hide=spec.hide,
-        seed=seed,
+
+def _callable(spec: str) -> Protect:
+    """The user's own ``module:function``, looked for in the current folder too."""
+    module, _, attribute = spec.partition(":")
+    sys.path.insert(0, os.getcwd())  # as with python -m
+    try:
+        found: Protect = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise OptionError(
+            f"{spec}: {error}; expected module:function on Python's path or here"
+        ) from error
+    finally:
+        sys.path.pop(0)
+    return found
+
+
+def _load(spec: ProtectorSpec, detector: Detector, threads: int, seed: int) -> Protector:
+    options = MethodOptions(spec.stages, spec.combine, spec.hide, seed)
+    method = build_crop_protector(
+        spec.method, choice=Choice(threads=threads), weights=spec.weights, options=options
     )
+    # Genders are given here, so the estimator is never asked.
+    estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", Choice(threads=threads))
+    return Protector(method, estimator, detector)

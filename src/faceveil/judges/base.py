@@ -5,9 +5,14 @@ Judges look on. Nothing in ``protectors`` or ``training`` imports them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
+from faceveil.errors import OptionError
+from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.types import Float32Array, Uint8Array
 
 
@@ -62,3 +67,48 @@ class Matcher(Protocol):
             (N, D) float32, L2-normalised.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """What judges say about one set of N crops.
+
+    Attributes:
+        p_male: (N,) P(male) by name of the gender judge.
+        embeddings: (N, D) unit embeddings by name of the matcher.
+    """
+
+    p_male: Mapping[str, Float32Array]
+    embeddings: Mapping[str, Float32Array]
+
+
+def as_rgb_crops(crops: Uint8Array) -> Uint8Array:
+    """Canonical crops as judges take them: (N, 224, 224[, 3]) uint8 -> (N, 224, 224, 3).
+
+    Raises:
+        OptionError: if shape or type is another.
+    """
+    rgb = np.repeat(crops[..., None], 3, axis=3) if crops.ndim == 3 else crops
+    if rgb.dtype != np.uint8 or rgb.ndim != 4 or rgb.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
+        raise OptionError(
+            f"crops: got {crops.dtype} {crops.shape}; expected uint8 (N, 224, 224) or "
+            "(N, 224, 224, 3); for photos use check_photos"
+        )
+    return rgb
+
+
+def read(
+    crops: Uint8Array, gender_judges: Sequence[GenderJudge], matchers: Sequence[Matcher]
+) -> Readings:
+    """Let every judge look at every crop.
+
+    Args:
+        crops: (N, 224, 224) grey or (N, 224, 224, 3) RGB uint8 canonical crops.
+        gender_judges: gender judges.
+        matchers: face matchers.
+    """
+    rgb = as_rgb_crops(crops)
+    return Readings(
+        {judge.info.name: judge.p_male(rgb) for judge in gender_judges},
+        {matcher.info.name: matcher.embed(rgb) for matcher in matchers},
+    )

@@ -7,7 +7,8 @@ from scipy.stats import norm
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics import gender
 from faceveil.evaluation.metrics import intervals as b
-from faceveil.evaluation.metrics.verification import pair_scores, tmr_at_fmr
+from faceveil.evaluation.metrics.verification import tmr_at_fmr
+from tests.evaluation.metrics.reference import pair_scores
 
 RNG = np.random.default_rng(0)
 IDENTITY = np.repeat(np.arange(40), 3)
@@ -47,17 +48,6 @@ def test_covers_the_truth_as_often_as_it_says():
         interval = b.percentile(values)
         hits += interval.low <= truth <= interval.high
     assert hits >= 50
-
-
-def test_generic_equals_weighted():
-    def auc(rows):
-        return gender.auc(SCORES[rows], MALE[rows])
-
-    interval = b.bootstrap_interval(auc, IDENTITY, repeats=100, seed=3)
-    values = b.weighted_auc(SCORES, MALE, b.weights(IDENTITY, 100, seed=3))
-    expected = b.percentile(values)
-    assert interval.low == pytest.approx(expected.low)
-    assert interval.high == pytest.approx(expected.high)
 
 
 def embeddings(identity, seed=0):
@@ -141,21 +131,6 @@ def test_tmr_interval_refuses_too_few_pairs():
         b.tmr_interval(probe, probe, IDENTITY, 1e-3)
     with pytest.raises(OptionError, match="genuine"):
         b.tmr_interval(probe, gallery, np.arange(120), 0.01)
-
-
-def test_groups():
-    groups = np.array(["b", "a", "c"])[IDENTITY % 3]
-    groups[:2] = "d"
-    male = np.where(groups == "c", 1, MALE)
-
-    def auc(rows):
-        return gender.auc(SCORES[rows], male[rows])
-
-    found = b.by_group(groups, auc, least=3)
-    assert list(found) == ["a", "b", "c"]
-    assert found["a"] == gender.auc(SCORES[groups == "a"], male[groups == "a"])
-    assert found["c"] is None
-    assert b.by_group(groups, len, least=2)["d"] == 2
 
 
 def test_refuses_what_is_no_share_and_no_repeat():

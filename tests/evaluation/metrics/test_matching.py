@@ -5,14 +5,13 @@ import pytest
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics import pairs
-from faceveil.evaluation.metrics.figures import figures, genuine_scores
-from faceveil.evaluation.metrics.matching import match
+from faceveil.evaluation.metrics.matching import match, rates_at
 from faceveil.evaluation.metrics.verification import (
-    pair_scores,
     threshold_at_fmr,
     tmr_at_fmr,
     verification_eer,
 )
+from tests.evaluation.metrics.reference import pair_scores
 
 
 def unit(x):
@@ -76,59 +75,34 @@ def test_refuses():
     assert match(before, after, identity, ()).tmr == ()
 
 
-def test_figures_of_many_images_are_those_of_few():
+def test_the_curve_is_that_of_all_scores():
     before, after, identity = people(5, 0.7)
-    fmrs = (1e-2, 1e-3)
-    held, streamed = (figures(before, after, identity, fmrs, most=m) for m in (450, 449))
-    assert held.tmr == streamed.tmr
-    assert held.thresholds == streamed.thresholds
-    assert held.eer == pytest.approx(streamed.eer, abs=1e-12)
-    assert (held.genuine, held.impostors) == (streamed.genuine, streamed.impostors)
-    np.testing.assert_array_equal(held.scores, streamed.scores)
+    found = match(before, after, identity, (1e-2,))
     genuine, impostor = pair_scores(before, after, identity)
+    np.testing.assert_array_equal(found.scores, genuine)
     falling = np.sort(impostor)[::-1]
-    for found in (held, streamed):
-        x, y = found.curve
-        assert (np.diff(x) > 0).all()
-        assert (np.diff(y) >= 0).all()
-        assert x[-1] == y[-1] == 1
-        for fmr, tmr in zip(x[::7], y[::7], strict=True):
-            passed = round(fmr * len(impostor))
-            above, below = falling[max(passed - 2, 0)], falling[min(passed + 1, len(falling) - 1)]
-            assert (genuine >= above).mean() <= tmr <= (genuine >= below).mean()
-    np.testing.assert_array_equal(genuine_scores(before, after, identity), genuine)
+    x, y = found.curve
+    assert (np.diff(x) > 0).all()
+    assert (np.diff(y) >= 0).all()
+    assert x[-1] == y[-1] == 1
+    for fmr, tmr in zip(x[::7], y[::7], strict=True):
+        passed = round(fmr * len(impostor))
+        above, below = falling[max(passed - 2, 0)], falling[min(passed + 1, len(falling) - 1)]
+        assert (genuine >= above).mean() <= tmr <= (genuine >= below).mean()
 
 
-def test_of_many_images_not_all_scores_are_held(monkeypatch):
-    """An evaluation and the crop protocol never ask for every pair's score above the limit."""
-    from faceveil.evaluation import reading
-    from faceveil.evaluation.faces import FaceSet
-    from faceveil.evaluation.metrics import figures as module
-    from faceveil.evaluation.protocol import Readings, compare
-    from faceveil.evaluation.recorder import Recorder
-
-    before, after, identity = people(6, 0.5)
-    male = (identity % 2).astype(np.uint8)
-    faces = FaceSet("d", np.zeros((len(male), 1, 1), np.uint8), male, identity, {})
-
-    def results():
-        record = Recorder("p", 1.0, "d", len(male))
-        reading.read_matching(record, "m", before, after, faces, (1e-2, 1e-3), 0)
-        sides = (Readings({}, {"m": x}) for x in (before, after))
-        return record.rows, compare(*sides, male, identity, 0.0).matchers[0]
-
-    rows, protocol = results()
-
-    def refused(*_):
-        raise AssertionError("all scores at once")
-
-    monkeypatch.setattr(module, "MOST_IMAGES", 100)
-    monkeypatch.setattr(module.verification, "pair_scores", refused)
-    streamed_rows, streamed = results()
-    assert len(rows) > 12
-    for a, b in zip(rows, streamed_rows, strict=True):
-        assert (a.metric, a.group, a.note, a.n) == (b.metric, b.group, b.note, b.n)
-        assert (a.value, a.low, a.high) == pytest.approx((b.value, b.low, b.high), abs=1e-12)
-    assert protocol.tmr_before == streamed.tmr_before
-    assert protocol.tmr_after_fixed == streamed.tmr_after_fixed
-    assert protocol.eer_after == pytest.approx(streamed.eer_after, abs=1e-12)
+@pytest.mark.parametrize("one_set", [True, False])
+def test_rates_at_a_threshold_by_loops(one_set, monkeypatch):
+    monkeypatch.setattr(pairs, "BLOCK_SCORES", 100)
+    before, after, identity = people(6, 0.7, count=20)
+    gallery = before if one_set else after
+    found = rates_at(before, gallery, identity, 0.3)
+    places = [(i, j) for i in range(60) for j in range(60) if (i < j if one_set else i != j)]
+    score = {p: float(before[p[0]] @ gallery[p[1]]) for p in places}
+    genuine = [s for (i, j), s in score.items() if identity[i] == identity[j]]
+    impostor = [s for (i, j), s in score.items() if identity[i] != identity[j]]
+    assert (found.genuine, found.impostors) == (len(genuine), len(impostor))
+    assert found.fnmr == np.mean(np.array(genuine) < 0.3)
+    assert found.fmr == np.mean(np.array(impostor) >= 0.3)
+    alone = rates_at(before[:1], gallery[:1], identity[:1], 0.3)
+    assert np.isnan([alone.fmr, alone.fnmr]).all()

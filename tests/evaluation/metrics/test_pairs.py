@@ -5,7 +5,8 @@ import pytest
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics import pairs
-from faceveil.evaluation.metrics.verification import pair_scores, tmr_at_fmr
+from faceveil.evaluation.metrics.verification import tmr_at_fmr
+from tests.evaluation.metrics.reference import pair_scores
 
 RNG = np.random.default_rng(0)
 IDENTITY = RNG.integers(0, 9, 40)

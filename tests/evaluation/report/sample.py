@@ -1,9 +1,8 @@
 """A synthetic evaluation: three protectors whose places are known."""
 
-from faceveil.evaluation.headline import headline
-from faceveil.evaluation.recorder import Curve
 from faceveil.evaluation.report.html import Report, Sheet
-from faceveil.evaluation.rows import Row
+from faceveil.evaluation.results import headline
+from faceveil.evaluation.rows import Curve, Row
 
 PIXEL = "/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
 

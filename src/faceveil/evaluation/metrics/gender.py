@@ -106,11 +106,6 @@ def balanced_accuracy(scores: ArrayLike, male: ArrayLike, threshold: float = 0.5
     return float(((men >= threshold).mean() + (women < threshold).mean()) / 2)
 
 
-def privacy_gap(scores: ArrayLike, male: ArrayLike) -> float:
-    """|AUC - 0.5|: 0 where the scores tell nothing, 0.5 where they tell all, flipped or not."""
-    return abs(auc(scores, male) - 0.5)
-
-
 def equal_error_rate(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
     """EER of two sets of scores, the positive ones expected higher."""
     thresholds = np.unique(np.concatenate([positive, negative]))

@@ -1,41 +1,131 @@
-"""Bootstrap confidence intervals over identities.
+"""Bootstrap confidence intervals over people.
 
-People are resampled, not photos (:mod:`.bootstrap`). Weighted forms of AUC, EER and TMR make a
-thousand repeats cheap, since nothing is sorted again.
+Photos of one person are not independent, so people are resampled with replacement, each with all
+their photos: a person drawn k times counts with weight k. The rows are sorted once; a repeat only
+changes how often each counts, so a thousand repeats are cheap.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.metrics.bootstrap import (
-    LEVEL,
-    REPEATS,
-    Interval,
-    bootstrap_interval,
-    by_group,
-    percentile,
-    weights,
-)
-from faceveil.evaluation.metrics.checks import enough_impostors
 from faceveil.evaluation.metrics.pairs import blocks, highest_impostors, impostor_pairs
-from faceveil.evaluation.metrics.weighted import weighted_auc, weighted_eer
+from faceveil.evaluation.metrics.verification import enough_impostors
 from faceveil.types import Float32Array, Float64Array
 
-__all__ = [
-    "LEVEL",
-    "REPEATS",
-    "Interval",
-    "bootstrap_interval",
-    "by_group",
-    "percentile",
-    "tmr_interval",
-    "weighted_auc",
-    "weighted_eer",
-    "weights",
-]
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval."""
+
+    low: float
+    high: float
+
+
+def weights(identity: ArrayLike, repeats: int, seed: int) -> Float64Array:
+    """How often each row counts in each repeat.
+
+    Args:
+        identity: (N,) who is shown; at least two people.
+        repeats: number of repeats R.
+        seed: decides the draws.
+
+    Returns:
+        (R, N): for a row, how often its person was drawn.
+
+    Raises:
+        OptionError: if there is only one person or no repeat.
+    """
+    people, rows = np.unique(np.asarray(identity), return_inverse=True)
+    if len(people) < 2:
+        raise OptionError(f"identities: got {len(people)}; expected two people or more")
+    if repeats < 1:
+        raise OptionError(f"repeats: got {repeats}; expected 1 or more")
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(len(people), np.full(len(people), 1 / len(people)), repeats)
+    return drawn[:, rows].astype(np.float64)
+
+
+def percentile(values: ArrayLike, level: float = LEVEL) -> Interval:
+    """The middle ``level`` of bootstrap values; undefined ones (NaN) are left out.
+
+    Raises:
+        OptionError: if fewer than half of the values are defined, or the level is not in (0, 1).
+    """
+    if not 0 < level < 1:
+        raise OptionError(f"level: got {level}; expected a share between 0 and 1")
+    array = np.asarray(values, np.float64)
+    defined = array[np.isfinite(array)]
+    if len(defined) < max(1, len(array) / 2):
+        raise OptionError(
+            f"bootstrap: {len(array) - len(defined)} of {len(array)} repeats are undefined; too "
+            "few people of one class"
+        )
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def weighted_auc(scores: ArrayLike, male: ArrayLike, w: Float64Array) -> Float64Array:
+    """AUC of each repeat.
+
+    Args:
+        scores: (N,) finite scores.
+        male: (N,) 1 male, 0 female.
+        w: (R, N) how often each row counts in each repeat.
+
+    Returns:
+        (R,); NaN where a class has no weight.
+    """
+    men, women = _by_value(scores, male, w)
+    below = np.cumsum(women, axis=1) - women
+    with np.errstate(invalid="ignore"):
+        total = men.sum(axis=1) * women.sum(axis=1)
+        values: Float64Array = (men * (below + women / 2)).sum(axis=1) / total
+    return values
+
+
+def weighted_eer(scores: ArrayLike, male: ArrayLike, w: Float64Array) -> Float64Array:
+    """EER of each repeat, as :func:`faceveil.evaluation.metrics.gender.eer`.
+
+    Args:
+        scores: (N,) scores.
+        male: (N,) 1 male, 0 female.
+        w: (R, N) how often each row counts in each repeat.
+
+    Returns:
+        (R,); NaN where a class has no weight.
+    """
+    men, women = _by_value(scores, male, w)
+    zero = np.zeros((len(w), 1))
+    with np.errstate(invalid="ignore"):
+        fnr = np.hstack([zero, np.cumsum(men, axis=1)]) / men.sum(axis=1, keepdims=True)
+        fpr = 1 - np.hstack([zero, np.cumsum(women, axis=1)]) / women.sum(axis=1, keepdims=True)
+    gap = fnr - fpr
+    after = np.maximum((gap >= 0).argmax(axis=1), 1)
+    rows = np.arange(len(w))
+    g0, g1 = gap[rows, after - 1], gap[rows, after]
+    share = np.divide(-g0, g1 - g0, out=np.zeros(len(w)), where=(g1 - g0) != 0)
+    values: Float64Array = fnr[rows, after - 1] + share * (fnr[rows, after] - fnr[rows, after - 1])
+    return values
+
+
+def _by_value(
+    scores: ArrayLike, male: ArrayLike, w: Float64Array
+) -> tuple[Float64Array, Float64Array]:
+    """Weights of men and of women at each distinct score, ascending: (R, U) each."""
+    values, groups = np.unique(np.asarray(scores, np.float64), return_inverse=True)
+    positive = np.asarray(male).astype(bool)
+    order = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[order], np.arange(len(values)))
+    sides = (w * positive, w * ~positive)
+    men, women = (np.add.reduceat(side[:, order], starts, axis=1) for side in sides)
+    return men, women
 
 
 def tmr_interval(

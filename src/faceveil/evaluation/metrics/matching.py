@@ -1,7 +1,7 @@
-"""Verification figures of an image set whose pairs are too many to hold: 10,000 images and more.
+"""A matcher's figures of a set of images, however many pairs they make: few scores are held.
 
-The same numbers as :mod:`faceveil.evaluation.metrics.verification` gives of all scores at once: the
-threshold at a low FMR needs only the highest impostor scores, and the EER only those near it.
+The threshold at a low FMR needs only the highest impostor scores, and the EER only those near it;
+10,000 images make a hundred million.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.metrics.checks import enough_impostors, finite_scores
+from faceveil.evaluation.metrics.intervals import weighted_eer
 from faceveil.evaluation.metrics.pairs import blocks, highest_impostors, impostor_pairs
-from faceveil.evaluation.metrics.verification import may_pass, threshold_of_highest
-from faceveil.evaluation.metrics.weighted import weighted_eer
+from faceveil.evaluation.metrics.verification import (
+    enough_impostors,
+    finite_scores,
+    may_pass,
+    threshold_of_highest,
+)
 from faceveil.types import Float32Array, Float64Array
 
 _BINS = 4096
@@ -125,3 +129,48 @@ def _bin(scores: Float32Array) -> NDArray[np.int64]:
     """Which of the bins over [-1, 1] a cosine falls into: never falls as the score rises."""
     bins: NDArray[np.int64] = np.clip((scores + 1) * (_BINS / 2), 0, _BINS - 1).astype(np.int64)
     return bins
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Error rates at a given threshold.
+
+    Attributes:
+        fmr: share of impostor pairs that match, in [0, 1]; NaN where there is none.
+        fnmr: share of genuine pairs that do not, in [0, 1]; NaN where there is none.
+        impostors: number of impostor pairs.
+        genuine: number of genuine pairs.
+    """
+
+    fmr: float
+    fnmr: float
+    impostors: int
+    genuine: int
+
+
+def rates_at(
+    probe: Float32Array, gallery: Float32Array, identity: NDArray[np.int64], threshold: float
+) -> Rates:
+    """FMR and FNMR of some images at a threshold that was found elsewhere.
+
+    Args:
+        probe: (N, D) unit embeddings.
+        gallery: (N, D) unit embeddings of the same images.
+        identity: (N,) who is on each image.
+        threshold: the score from which on two images match.
+    """
+    counts = np.zeros(4, np.int64)
+    for block in blocks(probe, gallery, identity):
+        passed = block.scores >= threshold
+        counts += [
+            np.count_nonzero(mask)
+            for mask in (
+                block.impostor,
+                block.impostor & passed,
+                block.genuine,
+                block.genuine & ~passed,
+            )
+        ]
+    impostors, matched, genuine, missed = (int(c) for c in counts)
+    fmr = matched / impostors if impostors else float("nan")
+    return Rates(fmr, missed / genuine if genuine else float("nan"), impostors, genuine)

@@ -1,4 +1,4 @@
-"""How well scores tell same from different people: pure functions of scores."""
+"""How well a matcher tells same from different people: pure functions of scores, embeddings."""
 
 from __future__ import annotations
 
@@ -9,29 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.metrics.checks import enough_impostors, finite_scores
 from faceveil.evaluation.metrics.gender import RocCurve, equal_error_rate, roc_of
-from faceveil.evaluation.metrics.identification import rank1
-from faceveil.evaluation.metrics.lfw_protocol import keras_pair_scores, keras_score, lfw_accuracy
-from faceveil.evaluation.metrics.pairs import blocks
+from faceveil.evaluation.metrics.pairs import BLOCK_SCORES
 from faceveil.types import Float32Array
-
-__all__ = [
-    "PAIRINGS",
-    "Pairing",
-    "keras_pair_scores",
-    "keras_score",
-    "lfw_accuracy",
-    "may_pass",
-    "pair_scores",
-    "pairing",
-    "rank1",
-    "threshold_at_fmr",
-    "threshold_of_highest",
-    "tmr_at_fmr",
-    "verification_eer",
-    "verification_roc",
-]
 
 Pairing = Literal["original-protected", "protected-protected", "original-original"]
 PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
@@ -109,30 +89,6 @@ def verification_roc(genuine: ArrayLike, impostor: ArrayLike) -> RocCurve:
     return roc_of(finite_scores(genuine, "genuine"), finite_scores(impostor, "impostor"))
 
 
-def pair_scores(
-    probe: Float32Array, gallery: Float32Array, identity: NDArray[np.int64]
-) -> tuple[Float32Array, Float32Array]:
-    """Cosines of all pairs of different images; :func:`.matching.match` where they are too many.
-
-    Args:
-        probe: (N, D) unit embeddings, of originals for the original-protected pairing.
-        gallery: (N, D) unit embeddings of the same images, of the protected ones.
-        identity: (N,) who is on each image.
-
-    Returns:
-        Genuine and impostor scores. An image is never compared with itself or its own protected
-        version. Where probe and gallery are one array, a pair and its mirror count once.
-
-    Raises:
-        OptionError: if the shapes do not fit.
-    """
-    genuine, impostor = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
-    for block in blocks(probe, gallery, identity):
-        genuine.append(block.scores[block.genuine])
-        impostor.append(block.scores[block.impostor])
-    return np.concatenate(genuine), np.concatenate(impostor)
-
-
 def pairing(
     before: Float32Array, after: Float32Array, which: Pairing
 ) -> tuple[Float32Array, Float32Array]:
@@ -151,3 +107,76 @@ def pairing(
         raise OptionError(f"pairing: got {which!r}; expected one of {', '.join(PAIRINGS)}")
     probe = after if which == "protected-protected" else before
     return probe, before if which == "original-original" else after
+
+
+def rank1(probe: Float32Array, gallery: Float32Array, identity: ArrayLike) -> float:
+    """Rank-1 identification rate of a closed set.
+
+    Each probe looks for its nearest other picture in the gallery; a tie with another person is a
+    miss. Probes whose person has no other picture there are left out.
+
+    Args:
+        probe: (N, D) unit embeddings.
+        gallery: (N, D) unit embeddings of the same images.
+        identity: (N,) who is on each image.
+
+    Raises:
+        OptionError: if shapes do not fit, an embedding is not finite, or nobody has another
+            picture.
+    """
+    names = np.asarray(identity)
+    if names.shape != (len(probe),) or probe.shape != gallery.shape:
+        raise OptionError(
+            f"rank-1: got {probe.shape} probes, {gallery.shape} gallery images and identities "
+            f"{names.shape}; expected one identity per image"
+        )
+    if not (np.isfinite(probe).all() and np.isfinite(gallery).all()):
+        raise OptionError("rank-1: some embeddings are not finite; check the matcher")
+    hits = tried = 0
+    step = max(1, BLOCK_SCORES // max(len(gallery), 1))
+    for start in range(0, len(probe), step):
+        rows = np.arange(start, min(start + step, len(probe)))
+        scores = probe[rows] @ gallery.T
+        scores[rows - start, rows] = -np.inf
+        same = names[rows, None] == names
+        best = np.where(same, scores, -np.inf).max(axis=1, initial=-np.inf)
+        rival = np.where(same, -np.inf, scores).max(axis=1, initial=-np.inf)
+        tried += int((best > -np.inf).sum())
+        hits += int((best > rival).sum())
+    if tried == 0:
+        raise OptionError("rank-1: nobody has two images; expected at least one person who does")
+    return hits / tried
+
+
+def finite_scores(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Scores as a flat float64 array.
+
+    Args:
+        values: any number of scores, at least one.
+        name: what they are, for the message.
+
+    Raises:
+        OptionError: if there is none or one is not finite.
+    """
+    scores = np.asarray(values, np.float64).ravel()
+    if len(scores) == 0:
+        raise OptionError(f"{name} scores: got none; expected at least one pair")
+    bad = int((~np.isfinite(scores)).sum())
+    if bad:
+        raise OptionError(f"{name} scores: {bad} of {len(scores)} are not finite; check the judge")
+    return scores
+
+
+def enough_impostors(pairs: int, fmr: float) -> None:
+    """Refuse a false match rate that so few impostor pairs cannot measure: 10 / fmr are needed.
+
+    Raises:
+        OptionError: if there are fewer, or the rate is not between 0 and 1.
+    """
+    if not 0 < fmr < 1:
+        raise OptionError(f"fmr: got {fmr}; expected a rate between 0 and 1")
+    needed = math.ceil(10 / fmr - 1e-9)
+    if pairs < needed:
+        raise OptionError(
+            f"impostor pairs: got {pairs:,}; FMR {fmr:g} needs {needed:,}; use more people"
+        )
