@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.case import grey
 from faceveil.evaluation.measures import ADVERSARIES, MEASURES, NEED_OWN_FACES, measure
 from faceveil.evaluation.measures.adversaries import OPERATIONS, attack, averaging, flip, recovery
+from faceveil.imaging.crop import grey_levels
 from tests.evaluation.measures.cases import (
     another,
     attacked,
@@ -157,11 +157,11 @@ def test_colour_is_read_as_judges_see_it():
 
 def test_luma_of_grey_and_colour():
     crops = case(nothing).protected[:2]
-    assert grey(crops) is crops
-    assert np.array_equal(grey(np.repeat(crops[..., None], 3, axis=3)), crops)
+    assert grey_levels(crops) is crops
+    assert np.array_equal(grey_levels(np.repeat(crops[..., None], 3, axis=3)), crops)
     pure = np.zeros((1, 224, 224, 3), np.uint8)
     pure[..., 0] = 100
-    assert np.unique(grey(pure)).tolist() == [30]
+    assert np.unique(grey_levels(pure)).tolist() == [30]
 
 
 def test_adversaries_do_not_look_at_the_truth():
