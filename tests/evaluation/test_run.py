@@ -417,6 +417,24 @@ def test_ctrl_c_is_one_line_and_leaves_no_process(place, jobs):
         time.sleep(0.1)
 
 
+def test_a_missing_extra_is_said_before_anything_is_measured(place, monkeypatch, capsys):
+    write(place)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in ("charts", "html"):
+        monkeypatch.delitem(sys.modules, f"faceveil.evaluation.report.{name}", raising=False)
+    assert evaluate(place) == 2
+    assert 'pip install "faceveil[report]"' in capsys.readouterr().err
+    assert not (place / "out").exists()
+
+
+def test_values_set_on_the_command_line(place):
+    write(place, adversaries='["flip"]')
+    assert evaluate(place, "--set", "set.0.limit=60", "--set", "fmrs=[0.1]") == 0
+    rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
+    assert {r["n"] for r in rows if r["group"] == "all" and r["metric"] != "PSNR"} == {60}
+    assert "TMR@0.01" not in {r["metric"] for r in rows}
+
+
 def test_one_gender_only(place, capsys):
     table = pq.read_table(place / "test.parquet")
     women = table.filter(pa.compute.equal(table["gender"], "f"))

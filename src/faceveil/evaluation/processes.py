@@ -1,4 +1,8 @@
-"""Units of work in processes of their own; none is left, however it ends."""
+"""Cases in processes of their own; none is left, however it ends.
+
+joblib's loky would be less code, but what it started goes on when the process that wants it is
+killed in the middle of a case, and Ctrl-C ends in several tracebacks.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +66,7 @@ def each_in_processes(
                     ours.close()
                     busy.pop(ours).join()
     finally:
-        # A unit takes minutes: what is not finished is measured again, not waited for.
+        # A case takes minutes: what is not finished is measured again, not waited for.
         for process in everyone:
             process.kill()
         for process in everyone:
@@ -102,7 +106,7 @@ def _serve(theirs: Connection, function: Callable[..., None]) -> None:
 
 
 def _end_with_parent() -> None:
-    """A unit takes minutes: nobody would stop it once the process that wants it was killed."""
+    """A case takes minutes: nobody would stop it once the process that wants it was killed."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -36,7 +36,7 @@ _NOTE: dict[str, Any] = {"fontsize": 9, "color": _TEXT}
 MOST = 44
 """Letters of a name that a figure shows."""
 
-_STYLE: Any = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "faceveil",  # the same figures, the same bytes
     "text.color": _TEXT,
