@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from faceveil.errors import FaceVeilError
 from faceveil.evaluation.faces import FaceSet
 from faceveil.evaluation.metrics import gender, verification
-from faceveil.evaluation.metrics.checks import enough_impostors
 from faceveil.evaluation.metrics.figures import figures, genuine_scores
 from faceveil.evaluation.metrics.intervals import (
     percentile,
@@ -20,6 +19,7 @@ from faceveil.evaluation.metrics.intervals import (
 )
 from faceveil.evaluation.metrics.pairs import impostor_pairs
 from faceveil.evaluation.recorder import Recorder
+from faceveil.inference.thresholds import enough_impostors
 from faceveil.types import Float32Array, Float64Array
 
 LEAST_IN_GROUP = 30

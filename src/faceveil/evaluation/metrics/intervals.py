@@ -19,9 +19,9 @@ from faceveil.evaluation.metrics.bootstrap import (
     percentile,
     weights,
 )
-from faceveil.evaluation.metrics.checks import enough_impostors
 from faceveil.evaluation.metrics.pairs import blocks, highest_impostors, impostor_pairs
 from faceveil.evaluation.metrics.weighted import weighted_auc, weighted_eer
+from faceveil.inference.thresholds import enough_impostors
 from faceveil.types import Float32Array, Float64Array
 
 __all__ = [

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.metrics.checks import finite_scores
+from faceveil.inference.thresholds import finite_scores
 
 
 def keras_score(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.metrics.checks import enough_impostors, finite_scores
 from faceveil.evaluation.metrics.pairs import blocks, highest_impostors, impostor_pairs
 from faceveil.evaluation.metrics.verification import may_pass, threshold_of_highest
 from faceveil.evaluation.metrics.weighted import weighted_eer
+from faceveil.inference.thresholds import enough_impostors, finite_scores
 from faceveil.types import Float32Array, Float64Array
 
 _BINS = 4096
