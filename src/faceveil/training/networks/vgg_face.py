@@ -63,7 +63,7 @@ class VGGFace(nn.Module):
         for i, block in enumerate(self.names):
             for j, name in enumerate(block):
                 layer = self.get_submodule(name)
-                if i == j == 0:
+                if i == j == 0 and isinstance(layer, nn.Conv2d):
                     weight = layer.weight
                     if image.shape[1] == 1:
                         weight = weight.sum(dim=1, keepdim=True)
