@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from faceveil.data.packs import load_packs
-from faceveil.evaluation.metrics.verification import threshold_at_fmr
+from faceveil.inference.thresholds import threshold_at_fmr
 from faceveil.evaluation.sets import choose
 from faceveil.inference.card import WEIGHTS
 from faceveil.judges.registry import shared_judges

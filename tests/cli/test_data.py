@@ -40,10 +40,18 @@ def test_prepare_and_keras_layout(tmp_path, raw, capsys):
     layout = tmp_path / "keras"
     command = ["data", "keras-layout", out / "folder-train.parquet", "-o", layout]
     assert main([str(x) for x in command]) == 0
-    assert len(list((layout / "generated").rglob("*.png"))) == 6
+    assert len(list(layout.rglob("*.png"))) == 2 * 5
+    assert [p.name for p in (layout / "male" / "OP").iterdir()] == ["male_Bob_1.png"]
     assert [p.name for p in (layout / "female" / "OR_2").iterdir()] == ["female_Ann_0.png"]
     assert main([str(x) for x in command]) == 2  # nothing is overwritten
     assert "is there already" in capsys.readouterr().err
+    other = [*command[:4], tmp_path / "celeba", "--part"]
+    assert main([str(x) for x in (*other, "train")]) == 0
+    assert main([str(x) for x in (*other, "generated")]) == 0
+    assert len(list((tmp_path / "celeba" / "generated").rglob("*.png"))) == 4 * 3
+    assert len(list((tmp_path / "celeba" / "train").rglob("*.png"))) == 4
+    prototypes = {p.name for p in (tmp_path / "celeba" / "prototype").iterdir()}
+    assert prototypes == {"female.jpg", "male.jpg", "neutral.jpg"}
 
 
 def test_again_and_repaired(tmp_path, raw, capsys):
@@ -73,9 +81,9 @@ def test_utkface_with_its_age_limit(tmp_path, portrait, capsys):
         path.parent.mkdir(exist_ok=True)
         cv2.imwrite(str(path), portrait[:300, ..., ::-1])
     command = ["data", "prepare", "utkface", tmp_path / "utk", "-o", tmp_path / "o"]
-    command += ["--fractions", "1,0,0", "--size", "64", "--minimum-age", "35"]
+    command += ["--size", "64", "--minimum-age", "35"]
     assert main([str(x) for x in command]) == 0
-    pack = load_packs([tmp_path / "o" / "utkface-train.parquet"])
+    pack = load_packs([tmp_path / "o" / "utkface64.parquet"])  # the whole, as recipes name it
     assert (pack.columns["age"].tolist(), pack.columns["race"].tolist()) == ([40], ["Indian"])
     assert not len(pack.identity)
 
@@ -102,8 +110,42 @@ def test_layout_needs_people(tmp_path, raw, capsys):
         (["--limit", "0"], "--limit"),
         (["--jobs", "-1"], "--jobs"),
         (["--name", "a/b"], "plain name"),
+        (["--counts", "1,x,3"], "--counts"),
+        (["--counts", "9,9,9"], "numbers of 5 photos"),
     ],
 )
 def test_bad_options(tmp_path, raw, capsys, more, message):
     assert prepare(raw, tmp_path / "packs", *more) == 2
     assert message in capsys.readouterr().err
+
+
+def test_recipes_find_what_is_prepared(tmp_path, portrait):
+    """CelebA as on Kaggle: the packs have the names that the recipes ask for."""
+    from pathlib import Path
+
+    from faceveil.training.config import load_config
+
+    raw = tmp_path / "celeba"
+    photo = cv2.imencode(".jpg", portrait[:300, ..., ::-1])[1].tobytes()
+    names = [f"{i:06d}.jpg" for i in range(1, 8)]
+    for name in names:
+        path = raw / "img_align_celeba" / "img_align_celeba" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photo)
+    sides = [1, -1] * 4
+    rows = "".join(f"{n},-1,{s}\n" for n, s in zip(names, sides, strict=False))
+    (raw / "list_attr_celeba.csv").write_text("image_id,Bald,Male\n" + rows)
+    rows = "".join(f"{n},{max(0, i - 4)}\n" for i, n in enumerate(names))
+    (raw / "list_eval_partition.csv").write_text("image_id,partition\n" + rows)
+    out = tmp_path / "data"
+    assert main(["data", "prepare", "celeba", str(raw), "-o", str(out)]) == 0
+    packs = {p.name for p in out.glob("*.parquet")}
+    san = load_config(Path(__file__).parents[2] / "recipes" / "san.toml")
+    assert packs == {*san.data, san.validation, "celeba128-test.parquet"}
+    assert load_packs([out / n for n in san.data]).male.tolist() == [1, 0, 1, 0, 1]
+    again = ["data", "prepare", "celeba", str(raw), "-o", str(out)]
+    assert main(again) == 0  # up to date
+    own = ["--name", "mine", "--counts", "4,1,2", "--size", "64"]
+    assert main([*again, *own]) == 0
+    sizes = [len(load_packs([out / f"mine-{p}.parquet"])) for p in ("train", "val", "test")]
+    assert sizes == [4, 1, 2]

@@ -120,3 +120,58 @@ def test_without_the_extra(monkeypatch, tmp_path, capsys):
         monkeypatch.delitem(sys.modules, name)
     assert main(["train", str(tmp_path / "x.toml"), "--data", str(tmp_path)]) == 2
     assert 'pip install "faceveil[train]"' in capsys.readouterr().err
+
+
+@pytest.fixture
+def family(place):
+    """A second recipe that needs the first, and a matcher."""
+    from tests.training.networks.test_onnx_graph import small_graph
+
+    small_graph(place / "m.onnx", side=112)
+    (place / "s.toml").write_text(
+        'kind = "san"\nname = "s"\nmatcher = "m.onnx"\nclassifiers = ["g"]\nframe = 64\n'
+        'data = ["absent.parquet"]\npretrain_steps = 1\nsteps = 2\nbatch = 4\n'
+    )
+    return place
+
+
+def train_san(place, *more):
+    command = ["train", place / "s.toml", "--data", place, "-o", place / "runs"]
+    return main([str(x) for x in (*command, "--models", place, *more)])
+
+
+def test_what_a_recipe_needs_is_named_and_nothing_is_left(family, capsys):
+    assert train_san(family, "--set", "data.train=p.parquet") == 2
+    said = capsys.readouterr().err
+    assert f"train {family / 'g.toml'} first, or add --with-needs" in said
+    assert said.count("\n") == 1
+    assert not (family / "runs").exists()
+
+
+def test_with_needs_runs_them_first(family, capsys):
+    """The data of the command line hold for all, other values for the recipe itself."""
+    write_recipe(family, steps=4)
+    (family / "g.toml").write_text((family / "g.toml").read_text().replace("p.parquet", "none"))
+    changes = ["--set", "data.train=p.parquet", "--set", "data.validation=p.parquet"]
+    assert train_san(family, "--with-needs", *changes, "--set", "steps=3") == 0
+    runs = family / "runs"
+    assert (runs / "g" / "log.csv").read_text().splitlines()[-1].startswith("4,")
+    assert (runs / "s" / "log.csv").read_text().splitlines()[-1].startswith("3,")
+    before = (runs / "g" / "checkpoint.safetensors").stat().st_mtime_ns
+    assert train_san(family, "--with-needs", "--resume", *changes, "--set", "steps=3") == 0
+    assert (runs / "g" / "checkpoint.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_run_that_came_to_nothing_leaves_no_folder(family, capsys):
+    assert train(family) == 0
+    (family / "m.onnx").unlink()
+    assert train_san(family, "--set", "data.train=p.parquet") == 1
+    assert "expected an ONNX matcher" in capsys.readouterr().err
+    assert [p.name for p in (family / "runs").iterdir() if not p.name.startswith(".")] == ["g"]
+
+
+def test_needs_in_a_circle(family, capsys):
+    text = (family / "s.toml").read_text().replace('"g"', '"s"')
+    (family / "s.toml").write_text(text)
+    assert train_san(family, "--with-needs") == 2
+    assert "needs itself" in capsys.readouterr().err

@@ -66,3 +66,16 @@ def test_a_pack_without_them():
         attributes_of(pack(age=np.array([1, 2, 3])))
     with pytest.raises(OptionError, match="race 'Martian'"):
         attributes_of(pack(age=np.ones(3), race=np.array(["White", "White", "Martian"])))
+
+
+def test_races_of_other_sets():
+    """MORPH's Hispanic is one of UTKFace's Others ("like Hispanic, Latino, Middle Eastern")."""
+    from faceveil.data.attributes import RACES, race_numbers
+
+    given = ["White", "Hispanic", "", "East Asian", "Latino_Hispanic"]
+    found = race_numbers(given).tolist()
+    assert found == [0, RACES.index("Others"), -1, RACES.index("Asian"), RACES.index("Others")]
+    with pytest.raises(OptionError, match="race 'Martian'"):
+        race_numbers(["Martian"])
+    with pytest.raises(OptionError, match="1 faces without a race"):
+        attributes_of(pack(age=np.ones(3), race=np.array(["White", "", "Hispanic"])))

@@ -180,3 +180,45 @@ def test_folder_reads_people_from_names(tmp_path):
 def test_no_such_folder(tmp_path, name):
     with pytest.raises(OptionError):
         READERS[name](tmp_path / "gone")
+
+
+def kaggle(root):
+    touch(root, "img_align_celeba/img_align_celeba/000001.jpg")
+    touch(root, "img_align_celeba/img_align_celeba/000002.jpg")
+    write(root, "list_attr_celeba.csv", "image_id,Bald,Male,Young\n000001.jpg,-1,-1,1\n"
+          "000002.jpg,1,1,-1\n")  # fmt: skip
+    write(root, "list_eval_partition.csv", "image_id,partition\n000001.jpg,0\n000002.jpg,2\n")
+    header = "image_id," + ",".join(f"p{i}" for i in range(10))
+    points = "000001.jpg,69,109,106,113,77,142,73,152,108,154"
+    write(root, "list_landmarks_align_celeba.csv", f"{header}\n{points}\n")
+
+
+def test_celeba_as_on_kaggle(tmp_path):
+    kaggle(tmp_path)
+    women, men = READERS["celeba"](tmp_path)
+    assert (women.gender, women.identity, women.split) == ("f", "", "train")
+    assert women.landmarks == ((69, 109), (106, 113), (77, 142), (73, 152), (108, 154))
+    assert (men.gender, men.split, men.landmarks) == ("m", "test", None)
+    write(tmp_path, "list_attr_celeba.csv", "image_id,Male\n000001.jpg,7\n")
+    with pytest.raises(OptionError, match="line 2"):
+        READERS["celeba"](tmp_path)
+
+
+def test_rafd(tmp_path, caplog):
+    """Frontal photos only, children too: 42 males and 25 females with 24 photos each (000)."""
+    touch(tmp_path, "Rafd090_01_Caucasian_female_angry_frontal.jpg",
+          "Rafd090_47_Moroccan_male_happy_left.jpg", "Rafd090_05_Kid_male_sad_right.jpg",
+          "Rafd045_01_Caucasian_female_angry_frontal.jpg", "cover.jpg")  # fmt: skip
+    found = {r.identity: (r.gender, r.race) for r in READERS["rafd"](tmp_path)}
+    assert found == {"rafd-01": ("f", "White"), "rafd-47": ("m", "Others"), "rafd-05": ("m", "")}
+    assert "1 photos of turned heads and 1 whose names" in caplog.text
+
+
+def test_ar_face(tmp_path):
+    touch(tmp_path, "M-001-01.bmp", "session2/W-012-26.png", "readme.png")
+    found = [(r.gender, r.identity, r.source) for r in READERS["ar"](tmp_path)]
+    assert found == [("m", "ar-m-001", "M-001-01.bmp"), ("f", "ar-w-012", "W-012-26.png")]
+    raw = tmp_path / "raw"
+    touch(raw, "M-001-01.raw")
+    with pytest.raises(OptionError, match=r"only \.raw files"):
+        READERS["ar"](raw)

@@ -9,6 +9,7 @@ pa = pytest.importorskip("pyarrow", reason="needs the train extra")
 import pyarrow.parquet as pq  # noqa: E402
 
 from faceveil.errors import OptionError  # noqa: E402
+from faceveil.training import race  # noqa: E402
 from faceveil.training.config import GenderConfig, RaceConfig  # noqa: E402
 from faceveil.training.gender import RACES, training_rows  # noqa: E402
 from faceveil.training.race import train  # noqa: E402
@@ -29,6 +30,14 @@ def data(tmp_path_factory):
     pq.write_table(pa.table(columns | {"race": races}), folder / "races.parquet")
     pq.write_table(pa.table(columns), folder / "plain.parquet")
     return folder
+
+
+def faces(count):
+    """A pack of so many faces of no size."""
+    from faceveil.data.packs import Pack
+
+    nothing = np.empty(0, np.int64)
+    return Pack(np.empty((count, 0, 0), np.uint8), np.zeros(count, np.float32), nothing)
 
 
 def config(**changes):
@@ -70,7 +79,8 @@ def gender(**changes):
 def test_rows_of_a_resampled_set(tmp_path):
     labelled(tmp_path)
     counts = [
-        np.bincount(training_rows(gender(part=p), tmp_path, 200), minlength=200) for p in range(5)
+        np.bincount(training_rows(gender(part=p), tmp_path, faces(200)), minlength=200)
+        for p in range(5)
     ]
     assert all((c == 40).sum() == 4 for c in counts)
     assert np.array_equal(np.flatnonzero(np.stack(counts).max(axis=0) == 40), np.arange(20))
@@ -78,7 +88,7 @@ def test_rows_of_a_resampled_set(tmp_path):
 
 def test_without_resampling_every_row_comes_once(tmp_path):
     plain = GenderConfig("g", data=("a.parquet",))
-    assert np.array_equal(training_rows(plain, tmp_path, 7), np.arange(7))
+    assert np.array_equal(training_rows(plain, tmp_path, faces(7)), np.arange(7))
 
 
 @pytest.mark.parametrize(
@@ -92,9 +102,27 @@ def test_without_resampling_every_row_comes_once(tmp_path):
 def test_labels_that_do_not_fit(tmp_path, count, changes, message):
     labelled(tmp_path)
     with pytest.raises(OptionError, match=message):
-        training_rows(gender(**changes), tmp_path, count)
+        training_rows(gender(**changes), tmp_path, faces(count))
 
 
 def test_labels_that_are_not_there(tmp_path):
     with pytest.raises(OptionError, match="run the recipe 'race' first"):
-        training_rows(gender(), tmp_path, 200)
+        training_rows(gender(), tmp_path, faces(200))
+
+
+def test_other_sets_races_are_known_and_the_unsaid_left_out(tmp_path, monkeypatch):
+    """MORPH's Hispanic does not break the recipe, and a face of no said race is not trained on."""
+    names = ["White", "Black", "Asian", "Indian", "Hispanic", ""] * 6
+    blob = cv2.imencode(".png", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
+    table = pa.table({"image": [blob] * 36, "gender": ["m", "f"] * 18, "race": names})
+    pq.write_table(table, tmp_path / "morph.parquet")
+    seen = []
+    monkeypatch.setattr(race.loop, "run", lambda step, *_, **__: seen.append(step))
+    config = RaceConfig("r", data=("morph.parquet",), held_out=15, widths=(32, 32, 32, 32))
+    (tmp_path / "run").mkdir()
+    measured = race.train(config, tmp_path, tmp_path / "run")
+    assert seen
+    assert 0 <= measured["accuracy"] <= 1
+    config = RaceConfig("r", data=("morph.parquet",), held_out=28, widths=(32, 32, 32, 32))
+    with pytest.raises(OptionError, match="no face of race"):
+        race.train(config, tmp_path, tmp_path / "run")

@@ -171,6 +171,10 @@ def test_san_resumed_is_bit_identical(tmp_path, data, models, monkeypatch):
 
 
 def test_matcher_recipe(tmp_path, data, models):
+    from faceveil.data.packs import load_packs
+    from faceveil.training import matcher
+    from faceveil.training.networks.face_resnet import FaceResNet
+
     text = """kind = "matcher"
 teacher = "matcher.onnx"
 widths = [32, 32, 32, 32]
@@ -179,6 +183,16 @@ steps = 3
 batch = 6
 """
     path = recipe(tmp_path, "student", text)
+    with pytest.raises(OptionError, match=r"FMR 0\.001 needs 10,000"):  # before any training
+        run_recipe(path, data, models, tmp_path / "runs", "cpu")
+    assert not (tmp_path / "runs" / "student").exists()
+    rng = np.random.default_rng(1)
+    faces = rng.integers(0, 256, (150, 16, 16, 3), dtype=np.uint8)
+    blobs = [cv2.imencode(".png", f)[1].tobytes() for f in faces]
+    people = [str(i // 2) for i in range(150)]
+    table = pa.table({"image": blobs, "gender": ["m", "f"] * 75, "identity": people})
+    pq.write_table(table, data / "many.parquet")
+    path.write_text(path.read_text().replace('validation = "pack', 'validation = "many'))
     measured = run_recipe(path, data, models, tmp_path / "runs", "cpu")
     assert -1 <= measured["agreement"] <= 1
     onnx = publish(path, tmp_path / "runs", data, tmp_path / "weights")
@@ -187,6 +201,17 @@ batch = 6
     np.testing.assert_allclose(np.linalg.norm(out, axis=1), 1, atol=1e-5)
     card = json.loads(onnx.with_suffix(".json").read_text())
     assert set(card["thresholds"]) == {"0.01", "0.001"}
+    # Nothing is interpolated: no more impostors pass a card's threshold than its rate says.
+    network = FaceResNet(int(out.shape[1]), (32,) * 4, (1,) * 4)
+    checkpoint.load(tmp_path / "runs/student/checkpoint.safetensors", {"network": network})
+    pack = load_packs([data / "many.parquet"])
+    with torch.no_grad():
+        crops = matcher.arcface_view(gender.as_batch(pack.images, torch.arange(150)))
+        embedding = torch.nn.functional.normalize(network.eval()(crops), dim=1).numpy()
+    scores = (embedding @ embedding.T)[np.triu(pack.identity[:, None] != pack.identity, 1)]
+    for fmr, threshold in card["thresholds"].items():
+        assert (scores >= threshold + 1e-6).mean() <= float(fmr)
+        assert np.abs(scores - threshold).min() < 1e-5  # one of the scores, or just above it
 
 
 def test_flow_from_recipes_to_protector(tmp_path, data, models):

@@ -38,6 +38,20 @@ def add_parser(commands: Any) -> None:
     p.add_argument(
         "--resume", action="store_true", help="go on from the last checkpoint, if there is one"
     )
+    p.add_argument(
+        "--with-needs",
+        action="store_true",
+        help="first train the recipes that this one builds on and that are not finished",
+    )
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="changes",
+        help="a value in place of the recipe's, such as data.train=mine-train.parquet or "
+        "steps=100; can be repeated",
+    )
     p.set_defaults(run=run)
 
 
@@ -48,12 +62,21 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from faceveil.training import distributed
         from faceveil.training.loop import StoppedError
-        from faceveil.training.run import run_recipe
+        from faceveil.training.run import run_recipe, run_with_needs
     except ImportError as error:
         raise OptionError(str(missing_extra("train", error, "train"))) from error
     a = arguments
     try:
-        measured = run_recipe(a.recipe, a.data, a.models, a.output, a.device, resume=a.resume)
+        begin = run_with_needs if a.with_needs else run_recipe
+        measured = begin(
+            a.recipe,
+            a.data,
+            a.models,
+            a.output,
+            a.device,
+            resume=a.resume,
+            changes=a.changes,
+        )
     except StoppedError as stop:
         print(f"faceveil: {stop}; add --resume to go on", file=sys.stderr)
         distributed.leave(130)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def read_attributes(path: Path) -> AttributeTable:
 
     Args:
         path: ``list_attr_celeba.txt`` as the CelebA team ships it (a count, a line of names, then
-            a file name and 1 or -1 each), or a CSV with the header ``source,NAME,...`` and 0 or 1.
+            a file name and 1 or -1 each), or a CSV with a header, the file names first, and 0 or
+            1, or 1 and -1 as on Kaggle.
 
     Raises:
         OptionError: if the file is missing or a line is damaged, with the line's number.
@@ -50,7 +52,7 @@ def read_attributes(path: Path) -> AttributeTable:
     if path.suffix == ".csv":
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
             lines = list(csv.reader(file))
-        first, allowed = 1, {"0": 0.0, "1": 1.0}
+        first, allowed = 1, {"-1": 0.0, "0": 0.0, "1": 1.0}
         names = lines[0][1:] if lines else []
     else:
         lines = table(path, skip=1)
@@ -73,6 +75,30 @@ AGE_GROUPS = ("Age_Under_30", "Age_30_To_49", "Age_50_Or_More")
 RACES = ("White", "Black", "Asian", "Indian", "Others")
 """UTKFace's names, a simplification of what people are."""
 
+_ALSO = {
+    "Hispanic": "Others",  # MORPH; UTKFace's Others are "like Hispanic, Latino, Middle Eastern"
+    "Latino_Hispanic": "Others",  # FairFace, like those below
+    "Latino Hispanic": "Others",
+    "Middle Eastern": "Others",
+    "East Asian": "Asian",
+    "Southeast Asian": "Asian",
+}
+"""Other sets' names, and where UTKFace has them."""
+
+
+def race_numbers(names: Sequence[str]) -> NDArray[np.int64]:
+    """Number of each race among :data:`RACES`, (N,); -1 where a set does not say.
+
+    Raises:
+        OptionError: if a name is of neither list.
+    """
+    numbers = {"": -1} | {name: RACES.index(_ALSO.get(name, name)) for name in (*RACES, *_ALSO)}
+    unknown = sorted(set(names) - set(numbers))
+    if unknown:
+        expected = ", ".join((*RACES, *_ALSO))
+        raise OptionError(f"race {unknown[0]!r}; expected one of {expected}, or nothing")
+    return np.array([numbers[name] for name in names], np.int64)
+
 
 def attributes_of(pack: Pack) -> AttributeTable:
     """Gender, age group and race of a pack that has the columns ``age`` and ``race``.
@@ -81,20 +107,19 @@ def attributes_of(pack: Pack) -> AttributeTable:
         Names ``Male``, the age groups and the races; the faces' file names are their numbers.
 
     Raises:
-        OptionError: if the pack lacks a column, or names an unknown race.
+        OptionError: if the pack lacks a column, names an unknown race, or does not say one.
     """
     missing = [c for c in ("age", "race") if c not in pack.columns]
     if missing:
         raise OptionError(f"the packs have no column {missing[0]!r}; expected age and race")
-    race = pack.columns["race"]
-    unknown = sorted(set(race.tolist()) - set(RACES))
-    if unknown:
-        raise OptionError(f"race {unknown[0]!r}; expected one of {', '.join(RACES)}")
+    race = race_numbers(pack.columns["race"].tolist())
+    if len(race) and race.min() < 0:
+        raise OptionError(f"{(race < 0).sum()} faces without a race; expected one of each face")
     age = np.digitize(np.asarray(pack.columns["age"], np.float64), [30, 50])
     parts: list[NDArray[Any]] = [
         pack.male[:, None],
         np.eye(len(AGE_GROUPS))[age],
-        np.eye(len(RACES))[[RACES.index(r) for r in race]],
+        np.eye(len(RACES))[race],
     ]
     values = np.concatenate(parts, axis=1).astype(np.float32)
     rows = {str(i): i for i in range(len(pack))}

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from faceveil.data.records import Record, Split
+from faceveil.data.records import Record
 from faceveil.data.shards import COLUMNS, QUALITY, join, labels, write_shard
 from faceveil.data.splits import PARTS
 from faceveil.errors import NoFaceError, OptionError
@@ -21,6 +21,34 @@ from faceveil.imaging.encode import remove_stale, write_atomic
 
 SHARD = 500  # photos; what is lost at most when a run is killed
 ALIGNMENT = 1  # to be raised when the same photo would give another crop
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Which files the packs are.
+
+    Attributes:
+        whole: one pack ``NAME.parquet`` of all photos, whatever part they are in.
+        train: where more than one, the training part is that many packs, ``NAME-train-0.parquet``
+            and so on.
+    """
+
+    whole: bool = False
+    train: int = 1
+
+    def files(self, part: str) -> int:
+        """How many packs a part is."""
+        return self.train if part == "train" and not self.whole else 1
+
+    def dealt(self, name: str, part: str, shards: list[Path]) -> dict[str, list[Path]]:
+        """Names of a part's packs, and which shards go into each."""
+        count = self.files(part)
+        if self.whole:
+            return {f"{name}.parquet": shards} if part == "train" else {}
+        if count == 1:
+            return {f"{name}-{part}.parquet": shards}
+        ends = [len(shards) * k // count for k in range(count + 1)]
+        return {f"{name}-{part}-{k}.parquet": shards[ends[k] : ends[k + 1]] for k in range(count)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +77,7 @@ def prepare(
     size: int = 128,
     overwrite: bool = False,
     jobs: int = 1,
+    naming: Naming | None = None,
 ) -> Prepared:
     """Align a data set into ``NAME-train.parquet``, ``NAME-val.parquet``, ``NAME-test.parquet``.
 
@@ -64,6 +93,7 @@ def prepare(
         size: side of the crops in pixels.
         overwrite: replace all packs of that name that were made with other settings.
         jobs: photos at the same time; changes no byte.
+        naming: other files than those.
 
     Returns:
         The packs (none for a part without any face), and what was left out: photos that cannot be
@@ -74,7 +104,8 @@ def prepare(
         NoFaceError: if no photo shows a face.
         OutputError: if a file cannot be written.
     """
-    key = _checked_key(records, name, size)
+    naming = naming or Naming()
+    key = _checked_key(records, name, size, naming)
     work = output / f".parts-{name}"
     before = _read(output / f"{name}.prepared.json")
     if before.get("key") != key:
@@ -82,10 +113,13 @@ def prepare(
     if finished := _finished(before, output):
         shutil.rmtree(work, ignore_errors=True)
         return finished
-    there = _there(name, output, allowed=bool(before) or overwrite)
+    there = _there(name, output, naming, allowed=bool(before) or overwrite)
     remove_stale({output, work / key[:16]})
-    parts = {part: [r for r in records if r.split == part] for part in PARTS}
-    shards = {x: _shards(g, x, work / key[:16], detector, size, jobs) for x, g in parts.items()}
+    shards: dict[str, list[Path]] = {}
+    for part in PARTS:
+        group = [r for r in records if r.split == part or (naming.whole and part == "train")]
+        found = _shards(group, part, work / key[:16], detector, size, jobs, naming.files(part))
+        shards |= naming.dealt(name, part, found)
     result = _finish(shards, name, output, there, key)
     shutil.rmtree(work, ignore_errors=True)
     if not result.faces:
@@ -102,9 +136,12 @@ def _finished(state: Mapping[str, Any], output: Path) -> Prepared | None:
     return Prepared(packs, state["faces"], left_out, fresh=False)
 
 
-def _there(name: str, output: Path, *, allowed: bool) -> list[Path]:
+def _there(name: str, output: Path, naming: Naming, *, allowed: bool) -> list[Path]:
     """Packs of that name that lie there already."""
-    there = [p for p in (output / f"{name}-{x}.parquet" for x in PARTS) if p.exists()]
+    own = {f"{name}-{x}.parquet" for x in PARTS}
+    for part in PARTS:
+        own |= naming.dealt(name, part, []).keys()
+    there = [p for p in (output / x for x in sorted(own)) if p.exists()]
     if there and not allowed:
         raise OptionError(
             f"{there[0]}: is there already and was not made of these photos and settings; name "
@@ -114,14 +151,21 @@ def _there(name: str, output: Path, *, allowed: bool) -> list[Path]:
 
 
 def _shards(
-    records: Sequence[Record], part: str, folder: Path, detector: Detector, size: int, jobs: int
+    records: Sequence[Record],
+    part: str,
+    folder: Path,
+    detector: Detector,
+    size: int,
+    jobs: int,
+    files: int,
 ) -> list[Path]:
-    """The shards of one part; those that are not there yet are made."""
+    """The shards of one part, enough for its packs; those that are not there yet are made."""
     paths = []
+    shard = max(1, min(SHARD, len(records) // files))
     quiet = None if records else True  # None: a bar on terminals only
     with tqdm(total=len(records), desc=part, unit="photo", disable=quiet) as bar:
-        for start in range(0, len(records), SHARD):
-            group = records[start : start + SHARD]
+        for start in range(0, len(records), shard):
+            group = records[start : start + shard]
             path = folder / f"{part}-{start:08d}.parquet"
             if path.is_file():
                 bar.update(len(group))
@@ -132,16 +176,16 @@ def _shards(
 
 
 def _finish(
-    shards: Mapping[Split, list[Path]], name: str, output: Path, there: list[Path], key: str
+    shards: Mapping[str, list[Path]], name: str, output: Path, there: list[Path], key: str
 ) -> Prepared:
     """Packs from all shards; writes nothing where no shard holds a face."""
-    rows = {part: labels(paths) for part, paths in shards.items()}
+    rows = {file: labels(paths) for file, paths in shards.items()}
     kept = [row for found in rows.values() for row in found if not row["skipped"]]
     out = [(r["source"], r["skipped"]) for found in rows.values() for r in found if r["skipped"]]
     if not kept:
         return Prepared((), 0, tuple(out), fresh=True)
-    full = [part for part, found in rows.items() if not all(r["skipped"] for r in found)]
-    packs = tuple(output / f"{name}-{part}.parquet" for part in full)
+    full = [file for file, found in rows.items() if not all(r["skipped"] for r in found)]
+    packs = tuple(output / file for file in full)
     # All parts have the same columns, so that they can be read together.
     columns = [
         c for c in COLUMNS if c not in ("identity", "race", "age") or any(r[c] for r in kept)
@@ -151,14 +195,14 @@ def _finish(
     _write_json(output / f"{name}.prepared.json", state)
     for old in set(there) - set(packs):  # of other settings: its people may be in other parts now
         old.unlink()
-    for part, pack in zip(full, packs, strict=True):
-        join(shards[part], pack, columns)
+    for file, pack in zip(full, packs, strict=True):
+        join(shards[file], pack, columns)
     state |= {"complete": True, "faces": len(kept), "skipped": out}
     _write_json(output / f"{name}.prepared.json", state)
     return Prepared(packs, len(kept), tuple(out), fresh=True)
 
 
-def _checked_key(records: Sequence[Record], name: str, size: int) -> str:
+def _checked_key(records: Sequence[Record], name: str, size: int, naming: Naming) -> str:
     """What decides every byte of the packs: photos by name and length, labels, settings."""
     lost = next((r.source for r in records if r.split not in PARTS), None)
     if lost is not None:
@@ -169,7 +213,8 @@ def _checked_key(records: Sequence[Record], name: str, size: int) -> str:
         (r.source, r.gender, r.identity, r.race, r.age, r.split, r.landmarks, _length(r.path))
         for r in records
     ]
-    text = json.dumps([ALIGNMENT, size, QUALITY, SHARD, rows])
+    files = [] if naming == Naming() else [naming.whole, naming.train]
+    text = json.dumps([ALIGNMENT, size, QUALITY, SHARD, rows, *files])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

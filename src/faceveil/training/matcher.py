@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import Pack, load_packs
 from faceveil.imaging.geometry import arcface_from_canonical, invert
+from faceveil.inference.thresholds import enough_impostors, threshold_at_fmr
 from faceveil.training import loop
 from faceveil.training.augment import random_view, warp
 from faceveil.training.config import MatcherConfig
@@ -23,6 +24,8 @@ from faceveil.training.gender import as_batch
 from faceveil.training.matchers import ARCFACE_SIDE, normalised_theta
 from faceveil.training.networks.face_resnet import FaceResNet
 from faceveil.training.networks.layout import channels_last
+
+FMRS = (0.01, 0.001)
 
 
 class Teacher:
@@ -56,8 +59,14 @@ def train(
     Returns:
         ``agreement`` (mean cosine with the teacher on the validation pack) and the verification
         figures of :func:`verify`.
+
+    Raises:
+        OptionError: if the validation pack has too few pairs of different people to measure.
     """
     torch.manual_seed(config.seed)
+    validation = load_packs([data / config.validation])
+    same = validation.identity[:, None] == validation.identity[None]
+    enough_impostors(int((~same).sum()) // 2, min(FMRS))  # rather now than after the training
     pack = load_packs([data / name for name in config.data])
     teacher = Teacher(models / config.teacher)
     width = teacher(torch.zeros(1, 3, ARCFACE_SIDE, ARCFACE_SIDE)).shape[1]
@@ -91,7 +100,7 @@ def train(
         seed=config.seed,
     )
     network.eval()
-    return verify(network, teacher, load_packs([data / config.validation]), device)
+    return verify(network, teacher, validation, device)
 
 
 def verify(
@@ -100,6 +109,9 @@ def verify(
     """Verification on a pack: TMR and cosine thresholds at FMR 1 % and 0.1 %, student and teacher.
 
     Genuine and impostor scores are the cosines of all pairs of different images.
+
+    Raises:
+        OptionError: if there are too few pairs of different people for an FMR.
     """
     students, teachers = [], []
     with torch.no_grad():
@@ -116,8 +128,8 @@ def verify(
         scores = embedding @ embedding.t()
         genuine = scores[upper & same].numpy()
         impostor = scores[upper & ~same].numpy()
-        for fmr in (0.01, 0.001):
-            threshold = float(np.quantile(impostor, 1 - fmr))
+        for fmr in FMRS:
+            threshold = threshold_at_fmr(impostor, fmr)
             measured[f"{name}_threshold@{fmr}"] = threshold
             measured[f"{name}_tmr@{fmr}"] = float((genuine >= threshold).mean())
     return measured

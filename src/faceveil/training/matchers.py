@@ -84,7 +84,7 @@ class ArcFaceMatcher(nn.Module):
 
 
 class VGGFaceMatcher(nn.Module):
-    """SAN's own matcher: VGG-Face on the canonical crop at 224 px.
+    """SAN's and PrivacyNet's own matcher: VGG-Face on the canonical crop at 224 px.
 
     Args:
         path: its weights; see :func:`faceveil.training.networks.vgg_face.load_vgg_face`.
@@ -97,7 +97,7 @@ class VGGFaceMatcher(nn.Module):
         self.dtype = dtype
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, 1, frame, frame) grey in [0, 1] -> (N, 2622) float32."""
+        """(N, 1 or 3, frame, frame) in [0, 1] -> (N, 2622) float32."""
         side = (self.network.side, self.network.side)
         if image.shape[2:] != side:
             image = F.interpolate(image, side, mode="bilinear", antialias=True)

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from faceveil.data.attributes import RACES
+from faceveil.data.attributes import RACES, race_numbers
 from faceveil.data.packs import Pack, load_packs, take
 from faceveil.errors import OptionError
 from faceveil.training import loop
@@ -49,16 +49,20 @@ def train(config: RaceConfig, data: Path, output: Path, device: str = "cpu") -> 
         the target packs.
 
     Raises:
-        OptionError: if a pack has no column ``race``.
+        OptionError: if a pack has no column ``race``, or one of the races is not there.
     """
     torch.manual_seed(config.seed)
     pack = load_packs([data / name for name in config.data])
     if "race" not in pack.columns:
         raise OptionError(f"{', '.join(config.data)}: no column 'race'; expected race labels")
-    labels = np.array([RACES.index(r) for r in pack.columns["race"]])
-    order = np.random.default_rng(config.seed).permutation(len(pack))
+    labels = race_numbers(pack.columns["race"].tolist())
+    said = np.flatnonzero(labels >= 0)
+    order = said[np.random.default_rng(config.seed).permutation(len(said))]
     held, kept = order[: config.held_out], order[config.held_out :]
     sides = [torch.from_numpy(kept[labels[kept] == k]) for k in range(len(RACES))]
+    for race, side in zip(RACES, sides, strict=True):
+        if not len(side):
+            raise OptionError(f"data: no face of race {race!r}; add a pack that has some")
     network = channels_last(build(config), device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=5e-2)
     each = config.batch // len(RACES)

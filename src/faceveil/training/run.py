@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from faceveil.training.config import (
     dump_config,
     load_config,
 )
+from faceveil.training.needs import check_needs, in_order
 
 
 def run_recipe(
@@ -38,6 +41,7 @@ def run_recipe(
     device: str = "auto",
     *,
     resume: bool = False,
+    changes: Sequence[str] = (),
 ) -> dict[str, float]:
     """Run a recipe.
 
@@ -51,22 +55,29 @@ def run_recipe(
         runs: folder of all runs; a recipe that builds on another one's run finds it here.
         device: ``auto``, ``cpu`` or ``cuda``.
         resume: go on from a checkpoint; without it an existing run is refused.
+        changes: values in place of the recipe's, ``KEY=VALUE`` each; see :func:`load_config`.
 
     Returns:
         What was measured, as written to ``measured.json``.
 
     Raises:
-        OptionError: if the recipe is bad, data are missing, the run exists and ``resume`` is not
-            set, or it was begun with another recipe.
+        OptionError: if the recipe is bad, data or runs that it builds on are missing, the run
+            exists and ``resume`` is not set, or it was begun with another recipe.
     """
-    config = load_config(recipe)
+    config = load_config(recipe, changes)
+    check_needs(config, recipe, runs)
     output = runs / config.name
     with distributed.group(device) as here:
         if distributed.rank() == 0:
             _prepare(config, data, output, resume)
         distributed.wait()
-        with decoded_in(runs / ".pixels"):
-            measured = _train(config, data, models, output, here)
+        try:
+            with decoded_in(runs / ".pixels"):
+                measured = _train(config, data, models, output, here)
+        except BaseException:
+            if distributed.rank() == 0 and not any(output.rglob("checkpoint.safetensors")):
+                _leave_nothing(output)
+            raise
         if distributed.rank() == 0:
             (output / "measured.json").write_text(json.dumps(measured, indent=1) + "\n")
     return measured
@@ -107,6 +118,41 @@ def _prepare(config: Config, data: Path, output: Path, resume: bool) -> None:
         "data": sha256_of(packs),
     }
     (output / "run.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _leave_nothing(output: Path) -> None:
+    """Take back the folder of a run that came to nothing."""
+    for name in ("recipe.toml", "run.json"):
+        (output / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # something else is in it
+        output.rmdir()
+
+
+def run_with_needs(
+    recipe: Path,
+    data: Path,
+    models: Path,
+    runs: Path,
+    device: str = "auto",
+    *,
+    resume: bool = False,
+    changes: Sequence[str] = (),
+) -> dict[str, float]:
+    """Run a recipe, and first of all those that it needs and that are not finished.
+
+    Args:
+        recipe: the TOML file; see :func:`run_recipe`, here and below.
+        data: folder of the packs.
+        models: folder of ONNX matchers and teachers.
+        runs: folder of all runs.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        resume: go on with the recipe's own run; those that it needs are always gone on with.
+        changes: for the recipe; those of the data section for all.
+    """
+    section = [c for c in changes if c.startswith("data.")]
+    for path in in_order(recipe, runs, tuple(changes)):
+        run_recipe(path, data, models, runs, device, resume=True, changes=section)
+    return run_recipe(recipe, data, models, runs, device, resume=resume, changes=changes)
 
 
 def _train(config: Config, data: Path, models: Path, output: Path, device: str) -> dict[str, float]:

@@ -95,7 +95,7 @@ def ship_san(config: SANConfig, run: Path, target: Path, data: Path) -> Card:
         "gain": config.gain,
         "safetensors_sha256": _safetensors(own, target),
         "male_share": round(male_share, 4),
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(p.numel() for p in model.san.parameters()),  # the anchor is frozen
     }
 
 

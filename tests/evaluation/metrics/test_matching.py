@@ -6,11 +6,8 @@ import pytest
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics import pairs
 from faceveil.evaluation.metrics.matching import match, rates_at
-from faceveil.evaluation.metrics.verification import (
-    threshold_at_fmr,
-    tmr_at_fmr,
-    verification_eer,
-)
+from faceveil.evaluation.metrics.verification import tmr_at_fmr, verification_eer
+from faceveil.inference.thresholds import threshold_at_fmr
 from tests.evaluation.metrics.reference import pair_scores
 
 

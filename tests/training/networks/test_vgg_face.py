@@ -44,6 +44,29 @@ def test_grey_equals_rgb_of_equal_channels_borders_included():
         torch.testing.assert_close(network(grey), wanted, atol=1e-3, rtol=1e-4)
 
 
+def test_colour_is_the_rgb_network_itself():
+    """PrivacyNet's matcher sees colour crops."""
+    state = rgb_state()
+    network = VGGFace(**SMALL)
+    network.load_rgb(state)
+    colour = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        wanted = rgb_forward(state, 255 * colour)
+        torch.testing.assert_close(network(colour), wanted, atol=1e-3, rtol=1e-4)
+
+
+def test_the_auxiliary_matcher_takes_either(tmp_path, monkeypatch):
+    from faceveil.training.matchers import load_matcher
+
+    monkeypatch.setattr(vgg_face, "VGGFace", lambda: VGGFace(**SMALL))
+    save_file(rgb_state(), tmp_path / "vgg.safetensors")
+    matcher = load_matcher(tmp_path / "vgg.safetensors", 32, (0.0, 255.0))
+    grey = torch.rand(2, 1, 32, 32)
+    found, equal = matcher(grey), matcher(grey.expand(2, 3, 32, 32))
+    assert found.shape == (2, 7)
+    torch.testing.assert_close(found, equal, atol=1.0, rtol=0.05)  # bfloat16
+
+
 def test_the_published_shape():
     with torch.device("meta"):
         network = VGGFace()

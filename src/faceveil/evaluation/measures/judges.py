@@ -21,6 +21,7 @@ from faceveil.evaluation.metrics.matching import Rates, match, rates_at
 from faceveil.evaluation.metrics.pairs import impostor_pairs
 from faceveil.evaluation.rows import Recorder
 from faceveil.evaluation.sets import FaceSet
+from faceveil.inference.thresholds import enough_impostors
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.boxed import p_male
 from faceveil.types import Float32Array
@@ -97,7 +98,7 @@ def _matcher(case: Case, record: Recorder, matcher: Matcher) -> None:
         measured: list[float] = []
         for fmr in case.fmrs:
             try:
-                verification.enough_impostors(total, fmr)
+                enough_impostors(total, fmr)
                 measured.append(fmr)
             except FaceVeilError as error:
                 record.add("matcher", name, f"TMR@{fmr:g}", None, note=f"{which}: {error}")

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics.pairs import blocks, highest_impostors, impostor_pairs
-from faceveil.evaluation.metrics.verification import enough_impostors
+from faceveil.inference.thresholds import enough_impostors
 from faceveil.types import Float32Array, Float64Array
 
 LEVEL = 0.95

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics.intervals import weighted_eer
 from faceveil.evaluation.metrics.pairs import blocks, highest_impostors, impostor_pairs
-from faceveil.evaluation.metrics.verification import (
+from faceveil.inference.thresholds import (
     enough_impostors,
     finite_scores,
     may_pass,

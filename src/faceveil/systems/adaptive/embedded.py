@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import Pack
 from faceveil.errors import OptionError
-from faceveil.evaluation.metrics.verification import threshold_at_fmr
+from faceveil.inference.thresholds import threshold_at_fmr
 from faceveil.training.barycentre import BarycentreMap
 from faceveil.training.gender import as_batch, batches
 from faceveil.types import Float32Array

@@ -1,10 +1,10 @@
 """VGG-Face (Parkhi 2015): SAN's auxiliary matcher, for users who have its public weights.
 
 Sixteen layers: thirteen 3x3 convolutions in five blocks with max-pooling, and three fully connected
-ones, to 2622 scores that SAN takes as a descriptor. SAN works on grey faces, so the first layer's
-three filters are summed. With zero padding the subtracted mean is no constant at the border; a map
-computed from the mean colour corrects for it, and a grey face then gets just what the RGB network
-gives for that face in three equal channels.
+ones, to 2622 scores that SAN and PrivacyNet take as a descriptor. SAN works on grey faces, so for
+those the first layer's three filters are summed. With zero padding the subtracted mean is no
+constant at the border; a map computed from the mean colour corrects for it, and a grey face then
+gets just what the RGB network gives for that face in three equal channels.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 51
 
 
 class VGGFace(nn.Module):
-    """Descriptors of grey faces.
+    """Descriptors of grey or RGB faces.
 
     Args:
         widths: maps of the convolutions by block; the published network's by default.
@@ -46,7 +46,7 @@ class VGGFace(nn.Module):
         super().__init__()
         self.side = side
         self.names: list[list[str]] = []
-        before = 1
+        before = 3
         for i, block in enumerate(widths, 1):
             self.names.append([f"conv{i}_{j}" for j in range(1, len(block) + 1)])
             for name, width in zip(self.names[-1], block, strict=True):
@@ -58,13 +58,18 @@ class VGGFace(nn.Module):
         self.register_buffer("correction", torch.zeros(1, widths[0][0], side, side))
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, 1, side, side) grey in [0, 1] -> (N, outputs)."""
+        """(N, 1 or 3, side, side) grey or RGB in [0, 1] -> (N, outputs)."""
         x = 255 * image
         for i, block in enumerate(self.names):
             for j, name in enumerate(block):
-                x = self.get_submodule(name)(x)
-                if i == j == 0:
-                    x = x - self.correction
+                layer = self.get_submodule(name)
+                if i == j == 0 and isinstance(layer, nn.Conv2d):
+                    weight = layer.weight
+                    if image.shape[1] == 1:
+                        weight = weight.sum(dim=1, keepdim=True)
+                    x = F.conv2d(x, weight, layer.bias, padding=1) - self.correction
+                else:
+                    x = layer(x)
                 x = F.relu(x)
             x = F.max_pool2d(x, 2)
         x = F.relu(self.fc6(x.flatten(1)))
@@ -85,13 +90,12 @@ class VGGFace(nn.Module):
         if first is None or first.shape[1:] != (3, 3, 3):
             shape = "nothing" if first is None else tuple(first.shape)
             raise ModelError(f"conv1_1.weight: got {shape}; expected (D, 3, 3, 3) of VGG-Face")
-        grey = {**state, "conv1_1.weight": first.sum(dim=1, keepdim=True)}
-        bad = next((k for k, v in own.items() if k not in grey or grey[k].shape != v.shape), None)
+        bad = next((k for k, v in own.items() if k not in state or state[k].shape != v.shape), None)
         if bad is not None:
             raise ModelError(f"{bad}: missing or of another shape; expected VGG-Face's weights")
         mean = torch.tensor(MEAN).view(1, 3, 1, 1).expand(1, 3, self.side, self.side)
         correction = F.conv2d(mean, first.float(), padding=1)
-        self.load_state_dict({**{k: grey[k] for k in own}, "correction": correction})
+        self.load_state_dict({**{k: state[k] for k in own}, "correction": correction})
 
 
 def load_vgg_face(path: Path) -> VGGFace:
@@ -99,7 +103,8 @@ def load_vgg_face(path: Path) -> VGGFace:
 
     Args:
         path: ``.safetensors``, or a PyTorch state dict (``.pth``; read without unpickling
-            objects), with the layer names of the public PyTorch conversion (``vgg_face_dag``).
+            objects), with the layer names of the public PyTorch conversion (``vgg_face_dag``);
+            docs/san.md says where it is found.
 
     Raises:
         ModelError: if the file is missing, of another format, or does not fit.
