@@ -206,3 +206,47 @@ def test_digest_is_sha256_over_contents(tmp_path):
         (tmp_path / name).write_bytes(text)
     a, b = tmp_path / "a", tmp_path / "b"
     assert len({digest(a), digest(b), digest(a, b), digest(b, a)}) == 4
+
+
+@pytest.mark.parametrize("value", [5, "text", None, 1.5, b"", b"abc", np.float32("nan").tobytes()])
+def test_kept_answers_of_a_wrong_type_are_asked_for_again(path, value):
+    judge = Counting()
+    kept = CachedGenderJudge(judge, Answers(path))
+    right = kept.p_male(CROPS[:4])
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE answers SET value = ?", (value,))
+    judge.seen = []
+    assert np.array_equal(CachedGenderJudge(judge, Answers(path)).p_male(CROPS[:4]), right)
+    assert judge.seen == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "CREATE TABLE answers (a INT)",
+        "CREATE VIEW answers AS SELECT 1 AS judge, 2 AS crop, 3 AS value",
+        "CREATE TABLE answers (judge INT PRIMARY KEY, crop BLOB, value TEXT)",
+    ],
+)
+def test_a_file_of_other_tables_never_stops_a_run(path, table, caplog):
+    with sqlite3.connect(path) as file:
+        file.execute(table)
+    right = Counting().p_male(CROPS[:4])
+    assert np.array_equal(CachedGenderJudge(Counting(), Answers(path)).p_male(CROPS[:4]), right)
+
+
+def test_embeddings_are_for_their_owner_alone(tmp_path):
+    import os
+
+    old = os.umask(0o022)
+    try:
+        path = tmp_path / "new" / "a.sqlite"
+        CachedGenderJudge(Counting(), Answers(path)).p_male(CROPS[:4])
+        modes = {p.name: p.stat().st_mode & 0o777 for p in (path.parent, *path.parent.iterdir())}
+        assert modes.pop("new") == 0o700
+        assert set(modes.values()) == {0o600}
+        path.chmod(0o644)
+        Answers(path)
+        assert path.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(old)

@@ -83,3 +83,61 @@ def test_cards_of_public_models_are_valid_and_hashed() -> None:
     assert sum(role == "matcher" for role in roles.values()) == 3
     assert roles["insightface_mobilefacenet_y1"] == "auxiliary"
     assert all(c.sha256 and len(c.sha256) == 64 for c in cards)
+
+
+NAN, HUGE = float("nan"), float("inf")
+HOSTILE = [
+    {"input": 5},
+    {"input": []},
+    {"input": {"size": "8"}},
+    {"input": {"size": 8.5}},
+    {"input": {"size": True}},
+    {"input": {"size": 10**9}},
+    {"input": {"size": -8}},
+    {"input": {"size": 8, "scale": NAN}},
+    {"input": {"size": 8, "shift": HUGE}},
+    {"input": {"size": 8, "scale": "1"}},
+    {"input": {"size": 8, "stretch": "no"}},
+    {"input": {"size": 8, "channels": ["rgb"]}},
+    {"input": {"size": 8, "layout": {}}},
+    {"crop": {"zoom": NAN}},
+    {"crop": {"zoom": 0}},
+    {"crop": {"zoom": [1]}},
+    {"crop": {"padding": HUGE}},
+    {"crop": "canonical"},
+    {"output": {"male": -1}},
+    {"output": {"male": 1.5}},
+    {"output": {"tensor": 3}},
+    {"output": 7},
+    {"photo": {"margin": NAN}},
+    {"photo": {"margin": -1}},
+    {"photo": {"margin": "0"}},
+    {"photo": 0.2},
+    {"photo": {}},
+    {"role": ["gender"]},
+    {"task": {}},
+    {"metric": None},
+    {"model": "../../etc/passwd"},
+    {"model": "/etc/passwd"},
+    {"model": ""},
+    {"model": "a\0.onnx"},
+    {"sha256": 5},
+    {"sha256": "short"},
+    {"thresholds": [1]},
+    {"thresholds": {"0.1": NAN}},
+    {"thresholds": {"-1": 0.5}},
+    {"thresholds": {"nan": 0.5}},
+    {"thresholds": {"0.1": 10**400}},
+    {"threshold": {"fmr": 0.001}},
+    {"threshold": {"fmr": [], "cosine": 0.4}},
+    {"threshold": "low"},
+    {"threshold_at_1e-2": 99},
+]
+
+
+@pytest.mark.parametrize("change", HOSTILE, ids=str)
+def test_hostile_cards_are_one_clear_line(change: dict[str, object]) -> None:
+    with pytest.raises(ModelError) as caught:
+        parsed(**change)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300

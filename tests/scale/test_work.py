@@ -293,3 +293,47 @@ def test_other_settings_are_refused(tmp_path):
     manifest.clear()
     manifest.open_job({"strength": 1.0, "method": "san"})
     assert json.loads((tmp_path / "out/_faceveil/job.json").read_text())["strength"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"id": "x"}', '{"id": 5, "counts": {}}', "[" * 2000, "whole"],
+)
+def test_a_torn_row_is_said_and_its_part_done_again(photos, tmp_path, caplog, text):
+    for i, data in enumerate(photos):
+        path = tmp_path / "in" / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    parts, worker = bench(str(tmp_path / "in"), str(tmp_path / "out"), size=2)
+    rows = [worker.do(part) for part in parts]
+    row = tmp_path / "out" / "_faceveil" / "parts" / f"{parts[0].id}.json"
+    if text != "whole":
+        row.write_text(text)
+    done = worker.manifest.done()
+    torn = text != "whole"
+    assert (parts[0].id not in done) == torn
+    assert parts[1].id in done
+    assert ("torn or no row; its part is done again" in caplog.text) == torn
+    assert worker.do(parts[0])["id"] == rows[0]["id"]
+    assert json.loads(row.read_text())["counts"] == rows[0]["counts"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"there": 1, "times": "x", "suspects": []}'])
+def test_a_torn_beginning_takes_nothing_for_its_own(photos, tmp_path, text):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "0.png").write_bytes(photos[0])
+    parts, worker = bench(str(tmp_path / "in"), str(tmp_path / "out"))
+    worker.manifest.begin(parts[0])
+    (tmp_path / "out" / "0.png").write_bytes(b"somebody's")
+    (begun,) = (tmp_path / "out" / "_faceveil" / "begun").iterdir()
+    begun.write_text(text)
+    assert worker.manifest.begin(parts[0]).there == {"0.png"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_a_torn_job_is_one_clear_line(tmp_path, text):
+    _, target, _ = open_pair(str(tmp_path), str(tmp_path / "out"))
+    Manifest(target).open_job({"strength": 0.8})
+    (tmp_path / "out/_faceveil/job.json").write_text(text)
+    with pytest.raises(OptionError, match=r"job\.json is torn or no JSON object; choose another"):
+        Manifest(target).open_job({"strength": 0.8})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +27,9 @@ _log = logging.getLogger(__name__)
 class Answers:
     """A file of answers, shared by judges and by processes. Its troubles never stop a run.
 
+    Embeddings are biometric templates, so the file is for its owner alone, and so is the folder
+    where it has to be made.
+
     Args:
         path: an SQLite file; a damaged one is set aside with the suffix ``.damaged``.
 
@@ -35,7 +40,7 @@ class Answers:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._open()
         except (sqlite3.DatabaseError, OSError) as error:
             if not _damaged(error):
@@ -59,6 +64,7 @@ class Answers:
                 time.sleep(0.05)
 
     def _connect(self) -> None:
+        _keep_private(self._path)
         self._file = sqlite3.connect(self._path, timeout=_WAIT, isolation_level=None)
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute(
@@ -94,10 +100,7 @@ class Answers:
         except sqlite3.Error as error:
             self._trouble(error)
             return [None] * len(keys)
-        whole = [r is not None and len(r[0]) > 0 and len(r[0]) % 4 == 0 for r in rows]
-        return [
-            np.frombuffer(r[0], np.float32) if w else None for r, w in zip(rows, whole, strict=True)
-        ]
+        return [None if row is None else _answer(row[0]) for row in rows]
 
     def put(self, judge: str, keys: Sequence[bytes], values: Float32Array) -> None:
         """Keep answers, all of them or none; those that are not finite are not kept."""
@@ -229,6 +232,24 @@ def digest(*paths: Path) -> str:
         with path.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
+
+
+def _answer(value: object) -> Float32Array | None:
+    """A kept answer; None where it is none, and the judge is to be asked again."""
+    if not isinstance(value, bytes) or not value or len(value) % 4:
+        return None
+    numbers = np.frombuffer(value, np.float32)
+    return numbers if np.isfinite(numbers).all() else None
+
+
+def _keep_private(path: Path) -> None:
+    """Make the file, if there is none, for its owner alone; take others' rights to it away."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        return
+    with contextlib.suppress(OSError):  # somebody else's: theirs to decide
+        if path.is_file() and path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def _damaged(error: Exception) -> bool:

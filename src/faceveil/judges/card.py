@@ -26,14 +26,21 @@ weights are understood too.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from pathlib import PurePath
+from typing import Any, Literal, TypeVar
 
 from faceveil.errors import ModelError
 from faceveil.judges.base import JudgeInfo
 from faceveil.judges.published import native_form
 
+_TYPES: dict[str, Any] = {"int": int, "float": (int, float), "bool": bool, "str": str}
+_MOST = 8192
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+T = TypeVar("T")
 Role = Literal["gender", "matcher", "auxiliary"]
 
 
@@ -114,6 +121,7 @@ class JudgeCard:
         name = str(data.get("name", "card without a name"))
         try:
             full = dict(data) if "task" in data else native_form(data)
+            given = full.get("photo")
             card = cls(
                 info=JudgeInfo(
                     name=str(full["name"]),
@@ -126,31 +134,61 @@ class JudgeCard:
                 model=str(full.get("model", f"{name}.onnx")),
                 sha256=full.get("sha256"),
                 input=_input(full["input"]),
-                crop=CropSpec(**full["crop"]),
-                output=OutputSpec(**full.get("output", {})),
+                crop=_spec(CropSpec, full["crop"], "crop"),
+                output=_spec(OutputSpec, full.get("output", {}), "output"),
                 metric=str(full.get("metric", "cosine")),
                 thresholds=_thresholds(full),
-                photo=PhotoSpec(**full["photo"]) if full.get("photo") else None,
+                photo=None if given is None else _spec(PhotoSpec, given, "photo"),
             )
         except KeyError as error:
             raise ModelError(f"card {name}: no field {error}; add it to the card") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelError(f"card {name}: {error}; correct the card") from error
         _check(card)
         return card
 
 
-def _input(given: Mapping[str, Any]) -> InputSpec:
-    spec = InputSpec(**given)
-    if not isinstance(spec.shift, list):
+def _input(given: Any) -> InputSpec:
+    spec = _spec(InputSpec, given, "input")
+    shift: Any = spec.shift
+    each = shift if isinstance(shift, list) else [shift]
+    for value in each:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"input.shift is {_shortened(shift)}; expected numbers")
+        if not math.isfinite(value):
+            raise ValueError(f"input.shift is {_shortened(shift)}; expected finite numbers")
+    if not isinstance(shift, list):
         return spec
-    shift = tuple(float(v) for v in spec.shift)
     if len(shift) != 3 or spec.channels == "gray":
         raise ValueError(
             f"input.shift has {len(shift)} numbers for {spec.channels}; expected one, or three "
             "for rgb or bgr"
         )
-    return replace(spec, shift=shift)
+    return replace(spec, shift=(float(shift[0]), float(shift[1]), float(shift[2])))
+
+
+def _spec(kind: type[T], given: Any, where: str) -> T:
+    """A part of a card, each of its values of the type that it has to be.
+
+    Raises:
+        TypeError: if it is none, or a value is of another type.
+        ValueError: if a number is not finite.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{where} is {_shortened(given)}; expected an object")
+    for name, value in given.items():
+        wanted = _TYPES.get(str(kind.__annotations__.get(name)), ())
+        of_type = isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)
+        if wanted and not of_type:
+            expected = kind.__annotations__[name]
+            raise TypeError(f"{where}.{name} is {_shortened(value)}; expected {expected}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{where}.{name} is {value}; expected a finite number")
+    return kind(**given)
+
+
+def _shortened(value: Any) -> str:
+    return repr(value)[:60]
 
 
 def _check(card: JudgeCard) -> None:
@@ -170,8 +208,29 @@ def _check(card: JudgeCard) -> None:
             )
     if card.photo is not None and not (card.task == "gender" and card.photo.margin >= 0):
         raise ModelError(f"card {card.info.name}: photo is for gender, with a margin from 0")
-    if card.input.size < 1 or card.crop.zoom <= 0 or card.crop.padding < 0:
-        raise ModelError(f"card {card.info.name}: size or zoom not above 0, or padding below 0")
+    ranges: list[tuple[str, float, float, float]] = [
+        ("input.size", card.input.size, 1, _MOST),
+        ("crop.zoom", card.crop.zoom, 1 / _MOST, _MOST),
+        ("crop.padding", card.crop.padding, 0, _MOST),
+        ("output.male", card.output.male, 0, _MOST),
+        ("output.female", card.output.female, 0, _MOST),
+        *(("photo.margin", p.margin, 0, _MOST) for p in (card.photo,) if p is not None),
+        *(("a threshold's false match rate", f, 0, 1) for f in card.thresholds),
+        *(("a threshold", t, -1, 1) for t in card.thresholds.values()),
+    ]
+    wrong: list[tuple[str, object, str]] = [
+        (where, number, f"{low:g} to {high:g}")
+        for where, number, low, high in ranges
+        if not low <= number <= high  # also where it is NaN
+    ]
+    if card.sha256 is not None and not _SHA256.fullmatch(str(card.sha256)):
+        wrong.append(("sha256", card.sha256, "64 hexadecimal digits"))
+    if card.model != PurePath(card.model).name or "\0" in card.model or not card.model:
+        wrong.append(("model", card.model, "a file's name"))
+    for where, given, expected in wrong:
+        raise ModelError(
+            f"card {card.info.name}: {where} is {_shortened(given)}; expected {expected}"
+        )
 
 
 def _thresholds(full: Mapping[str, Any]) -> dict[float, float]:

@@ -8,16 +8,20 @@ and ``failed`` (the dead-letter table).
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from faceveil.errors import OptionError
+from faceveil.files.reports import LABELS
 from faceveil.scale.parts import Outcome, Part
 from faceveil.scale.storage import Store
 
 FOLDER = "_faceveil"
 _JOB = f"{FOLDER}/job.json"
+_SUMS = ("faces", "bytes_in", "bytes_out", "seconds", "cpu_seconds")
+_log = logging.getLogger(__name__)
 
 DEATHS = 2
 """How often a worker dies on a record before that record is given up. One death may be chance: a
@@ -56,12 +60,18 @@ class Manifest:
             settings: all that decides the results, as JSON values.
 
         Raises:
-            OptionError: if the output holds results of other settings.
+            OptionError: if the output holds results of other settings, or of a job that cannot be
+                read.
         """
         if not self.output.existing([_JOB]):
             self.output.write(_JOB, json.dumps(settings, indent=1).encode() + b"\n")
             return
-        before = json.loads(self.output.read(_JOB))
+        before = _parsed(self.output.read(_JOB))
+        if before is None:
+            raise OptionError(
+                f"--output {self.output.name}: holds a job, but {_JOB} is torn or no JSON object; "
+                "choose another --output, or --existing overwrite to do it anew"
+            )
         for key in sorted(before.keys() | settings.keys()):
             if before.get(key) != settings.get(key):
                 raise OptionError(
@@ -76,15 +86,22 @@ class Manifest:
             self.output.delete(name)
 
     def done(self) -> dict[str, dict[str, Any]]:
-        """Rows of the parts that are done, by id."""
+        """Rows of the parts that are done, by id; torn ones are said, and their parts are not."""
         names = [name for name, _ in self.output.files(f"{FOLDER}/parts")]
-        rows = (json.loads(self.output.read(n)) for n in names if n.endswith(".json"))
-        return {row["id"]: row for row in rows}
+        rows = (self._read_row(name) for name in names if name.endswith(".json"))
+        return {row["id"]: row for row in rows if row is not None}
 
     def row(self, part: Part) -> dict[str, Any] | None:
         """The row of a part, if it is done."""
         name = _row(part.id)
-        return json.loads(self.output.read(name)) if self.output.existing([name]) else None
+        return self._read_row(name) if self.output.existing([name]) else None
+
+    def _read_row(self, name: str) -> dict[str, Any] | None:
+        row = _parsed(self.output.read(name))
+        if row is not None and _is_row(row) and name == _row(row["id"]):
+            return row
+        _log.warning("%s: %s: torn or no row; its part is done again", self.output.name, name)
+        return None
 
     def undo(self, ids: Sequence[str]) -> None:
         """Count parts as not done."""
@@ -94,12 +111,11 @@ class Manifest:
     def begin(self, part: Part) -> Beginning:
         """Note that work on a part begins."""
         name, mark = _begun(part.id), _mark(part.id)
-        if self.output.existing([name]):
-            note = json.loads(self.output.read(name))
-        else:
+        note = _parsed(self.output.read(name)) if self.output.existing([name]) else None
+        if note is None or not _is_note(note):  # of a torn one nothing is known: nothing is its own
             note = {"there": self.output.existing(part.outputs), "times": 0, "suspects": []}
         if self.output.existing([mark]):
-            note["suspects"].append(self.output.read(mark).decode())
+            note["suspects"].append(self.output.read(mark).decode(errors="replace"))
             self.output.delete(mark)
         note["times"] += 1
         self.output.write(name, json.dumps(note).encode())
@@ -140,6 +156,29 @@ def write_table(store: Store, name: str, table: Any) -> None:
 
     with store.publish(name) as sink:
         pq.write_table(table, sink)
+
+
+def _parsed(data: bytes) -> dict[str, Any] | None:
+    """A JSON object; None where it is none."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_row(row: dict[str, Any]) -> bool:
+    """Whether it has what rows are added up by."""
+    found = row.get("counts")
+    counted = found if isinstance(found, dict) else {}
+    numbers = [*map(counted.get, LABELS), *map(row.get, _SUMS)]
+    return isinstance(row.get("id"), str) and all(type(n) in (int, float) for n in numbers)
+
+
+def _is_note(note: dict[str, Any]) -> bool:
+    lists = [note.get("there"), note.get("suspects")]
+    texts = all(isinstance(x, list) and all(isinstance(t, str) for t in x) for x in lists)
+    return texts and type(note.get("times")) is int
 
 
 def _row(identity: str) -> str:
