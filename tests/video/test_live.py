@@ -18,10 +18,9 @@ from faceveil.cli.main import build_parser, main
 from faceveil.cli.protect import _options
 from faceveil.errors import ClipError, OptionError
 from faceveil.protect.photo import PhotoOptions
-from faceveil.video.cameras import Frame, open_camera
+from faceveil.video.frame_queue import FrameQueue
 from faceveil.video.live import SIGHTS, Live
-from faceveil.video.newest import Newest
-from faceveil.video.sinks import Pipe
+from faceveil.video.streams import Frame, Pipe, open_camera
 from tests.video.scenes import FACE, SIZE, decoded, scene, view
 
 pytest.importorskip("av", reason="PyAV is not installed: pip install 'faceveil[video]'")
@@ -127,7 +126,7 @@ def test_memory_does_not_grow_with_the_stream(portrait, protector):
 
 def test_late_frames_are_dropped(portrait):
     camera = SceneCamera(portrait, 40, waits=False, pause=0.005)
-    newest, seen = Newest(camera, threading.Event()), []
+    newest, seen = FrameQueue(camera, threading.Event()), []
     for frame in newest:
         seen.append(round(frame.seconds * 25))
         time.sleep(0.02)
@@ -141,7 +140,7 @@ def test_late_frames_are_dropped(portrait):
 
 
 def test_a_pipe_waits(portrait):
-    newest = Newest(SceneCamera(portrait, 12), threading.Event())
+    newest = FrameQueue(SceneCamera(portrait, 12), threading.Event())
     seen = []
     for frame in newest:
         seen.append(round(frame.seconds * 25))

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from faceveil.errors import ClipError
-from faceveil.video.checks import check_file
+from faceveil.video.reader import check_file
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes in the file system")

@@ -343,7 +343,7 @@ def test_killed_midway_leaves_nothing_half_written(frames, tmp_path):
     out = tmp_path / "out"
     script = f"""
 import time
-from tests.video.test_clips import Fake, call
+from tests.video.test_clip import Fake, call
 slow = Fake()
 plain = slow.crop_protector.protect
 def wait(*a):

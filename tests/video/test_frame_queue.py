@@ -10,9 +10,9 @@ import pytest
 
 import faceveil
 from faceveil.protect.photo import PhotoOptions
-from faceveil.video.ahead import in_thread, protected_frames
-from faceveil.video.cameras import Frame
+from faceveil.video.frame_queue import in_thread, protected_frames
 from faceveil.video.live import Live
+from faceveil.video.streams import Frame
 from tests.video.scenes import scene, view
 
 
