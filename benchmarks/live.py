@@ -22,10 +22,9 @@ from ways import WAYS
 import faceveil
 from faceveil.protect.photo import PhotoOptions
 from faceveil.types import Uint8Array
-from faceveil.video.ahead import protected_frames
-from faceveil.video.cameras import Frame
+from faceveil.video.frame_queue import FrameQueue, protected_frames
 from faceveil.video.live import Live
-from faceveil.video.newest import Newest
+from faceveil.video.streams import Frame
 
 RESULT = Path(__file__).parent / "results" / "live.json"
 PORTRAIT = Path(faceveil.__file__).parent / "assets" / "astronaut.png"
@@ -76,7 +75,7 @@ def measure(method: str, seconds: float, workers: int, rate: float) -> dict[str,
     live = Live(protector, PhotoOptions())
     camera = FakeWebcam(rate, seconds)
     live(camera._scene(0), 0.0)  # networks are warm
-    newest, late = Newest(camera, threading.Event()), []
+    newest, late = FrameQueue(camera, threading.Event()), []
     live = Live(protector, PhotoOptions())
     busy, start = time.process_time(), time.perf_counter()
     for frame in protected_frames(live, newest, workers):

@@ -10,7 +10,7 @@ from faceveil.errors import ClipError
 from faceveil.video.container import ENCODERS, StreamKind, encodable, fits, lay_out, pixel_format
 from faceveil.video.reader import Reader
 from tests.video.scenes import decoded, scene, sound, view, write_clip
-from tests.video.test_clips import Fake, call
+from tests.video.test_clip import Fake, call
 
 av = pytest.importorskip("av")
 

@@ -13,11 +13,10 @@ from faceveil.protect.photo import PhotoOptions
 from faceveil.protect.targets import strength_of
 from faceveil.systems.obscure import Blur
 from faceveil.types import Face
-from faceveil.video.blend import REACH, SIGMA, TOLERANCE, Look, blend
 from faceveil.video.finding import quick_look
 from faceveil.video.people import FIRST_FRAMES, Decider
 from faceveil.video.plan import Planner
-from faceveil.video.render import Renderer
+from faceveil.video.render import REACH, SIGMA, TOLERANCE, Look, Renderer, blend
 from tests.protect.fakes import BrightenProtector
 from tests.video.scenes import FACE, grey_picture, scene, view
 

@@ -5,11 +5,9 @@ import pytest
 
 from faceveil.errors import OptionError
 from faceveil.types import Face
-from faceveil.video.association import greedy, iou
-from faceveil.video.cuts import Cuts
-from faceveil.video.plan import FADE, Plan, choose_people
-from faceveil.video.smooth import smooth_landmarks
-from faceveil.video.tracks import MAX_GAP, Tracker
+from faceveil.video.finding import Cuts
+from faceveil.video.plan import FADE, Plan, choose_people, smooth_landmarks
+from faceveil.video.tracks import MAX_GAP, Tracker, greedy, iou
 from tests.protect.fakes import LANDMARKS
 
 TEXTURES = [np.random.default_rng(s).integers(0, 255, (90, 70, 3), np.uint8) for s in (1, 2)]

@@ -33,7 +33,7 @@ def run_clips(
     jobs: list[Job], protector: Any, options: BatchOptions, threads: int, quiet: bool
 ) -> list[FileResult]:
     """Protect clips, one at a time, with a bar for each and a line for each that failed."""
-    from faceveil.video.files import protect_clip_file  # runs of photos do not pay for it
+    from faceveil.video.clip import protect_clip_file  # runs of photos do not pay for it
 
     results = []
     for job in jobs:

@@ -15,7 +15,7 @@ from faceveil.errors import ClipError, OptionError
 
 if TYPE_CHECKING:
     from faceveil.files.batch import BatchOptions
-    from faceveil.video.cameras import Camera
+    from faceveil.video.streams import Camera
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,18 +48,16 @@ def run_live(
         workers: frames at the same time.
         camera: in place of the one that ``--camera`` names (for tests).
     """
-    from faceveil.video.ahead import protected_frames
-    from faceveil.video.cameras import open_camera
+    from faceveil.video.frame_queue import FrameQueue, protected_frames
     from faceveil.video.live import Live
-    from faceveil.video.newest import Newest
-    from faceveil.video.sinks import open_sink
+    from faceveil.video.streams import open_camera, open_sink
 
     _check(arguments)
     live = Live(protector, options.photo)
     count, stop = 0, threading.Event()
     with _ended_by_signals(stop):
         source = camera or open_camera(arguments.camera)
-        frames = Newest(source, stop)
+        frames = FrameQueue(source, stop)
         overwrite = options.existing == "overwrite"
         with open_sink(arguments.output, source.rate, overwrite=overwrite) as sink:
             start = time.perf_counter()

@@ -293,7 +293,7 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
 def _part(a: argparse.Namespace) -> tuple[float, float] | None:
     if a.time is None:
         return None
-    from faceveil.video.reader import parse_part
+    from faceveil.video.times import parse_part
 
     for given, name in (
         (a.in_place, "--in-place, which would throw the rest of the clip away; state --output"),

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from faceveil.errors import ClipError
-from faceveil.video.codec import pyav
+from faceveil.video.picture import pyav
 
 FORMATS = {
     ".3gp": "3gp",

@@ -21,14 +21,12 @@ from faceveil.protect.change import change_of
 from faceveil.protect.photo import PhotoOptions
 from faceveil.systems.obscure import BlackBox
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
-from faceveil.video.association import iou
-from faceveil.video.blend import REACH, Look, blend
 from faceveil.video.clip import ClipProtector
 from faceveil.video.finding import quick_look
 from faceveil.video.people import Decider, Person
-from faceveil.video.plan import HIDDEN
-from faceveil.video.smooth import OneEuro
-from faceveil.video.tracks import Tracker
+from faceveil.video.plan import HIDDEN, OneEuro
+from faceveil.video.render import REACH, Look, blend
+from faceveil.video.tracks import Tracker, iou
 
 SIGHTS = 5
 """Sights of a person before gender and target are decided; until then the face is black, so that

@@ -1,21 +1,63 @@
-"""Reading a clip: frame by frame, in order, twice if need be."""
+"""Reading a clip: checked first, then frame by frame, in order, twice if need be."""
 
 from __future__ import annotations
 
 import math
 import os
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from faceveil.errors import ClipError, OptionError
+from faceveil.errors import ClipError
 from faceveil.imaging.decode import MAX_PIXELS
-from faceveil.video.checks import KNOWN, check_file, check_index
-from faceveil.video.codec import clip_error, display_matrix, picture_of, pyav, upright_of
-from faceveil.video.picture import Picture
+from faceveil.video.picture import Picture, clip_error, display_matrix, picture_of, pyav, upright_of
+from faceveil.video.times import Clock, Window
+
+KNOWN = "expected a clip such as MP4, MOV, MKV, WebM or AVI"
+
+
+def check_index(path: Path, kind: str, streams: Iterable[Any]) -> None:
+    """Where the header lists where all frames lie, they must lie within the file.
+
+    Args:
+        path: the file.
+        kind: FFmpeg's name of its container.
+        streams: PyAV's streams whose frames count.
+
+    Raises:
+        ClipError: if the file ends too early.
+    """
+    if not kind.startswith("mov"):
+        return
+    size = path.stat().st_size
+    for stream in streams:
+        entries = stream.index_entries
+        if len(entries) and max(e.pos + e.size for e in entries) > size:
+            raise ClipError("cut off: the file ends before its last frame; get a whole copy")
+
+
+def check_file(path: Path) -> None:
+    """A file that is there, may be read, and holds something.
+
+    Raises:
+        ClipError: if it is not.
+    """
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ClipError(f"a pipe or device, which may have no end; {KNOWN}; save it first")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise ClipError(f"empty, 0 bytes; {KNOWN}")
+    except FileNotFoundError as error:
+        raise ClipError(f"no such file; {KNOWN}") from error
+    except IsADirectoryError as error:
+        raise ClipError("a folder; expected a file") from error
+    except PermissionError as error:
+        raise ClipError("no permission to read it; change its permissions") from error
+    except OSError as error:
+        raise ClipError(f"cannot be read: {os.strerror(error.errno or 0)}") from error
+
 
 LOST = 0.5
 """Seconds by which a clip may end before the length that its header states."""
@@ -117,11 +159,11 @@ class Reader:
             ClipError: if the clip is damaged, ends early, changes its size, or has no frame in the
                 part.
         """
-        window = _Window.of(self.container, self.part)
+        window = Window.of(self.container, self.part)
         self._skip_to(window)
         base = self.stream.time_base
         count, shape = 0, None
-        clock = _Clock(self.stream, by_place=self.container.format.name == "avi")
+        clock = Clock(self.stream, by_place=self.container.format.name == "avi")
         for frame in self._frames(window, clock, other):
             pts = clock.time_of(frame)
             size = (frame.width, frame.height)
@@ -140,7 +182,7 @@ class Reader:
             raise ClipError("no frame in that --time; expected a part of the clip")
 
     def _frames(
-        self, window: _Window, clock: _Clock, other: Callable[[Any], None] | None
+        self, window: Window, clock: Clock, other: Callable[[Any], None] | None
     ) -> Iterator[Any]:
         """PyAV's frames up to the end of the window, and before that perhaps some."""
         stream, self._end = self.stream, 0.0
@@ -188,7 +230,7 @@ class Reader:
         self.stream.thread_type = kind
         self.stream.codec_context.thread_count = threads
 
-    def _skip_to(self, window: _Window) -> None:
+    def _skip_to(self, window: Window) -> None:
         """Leave out what comes well before the part, where the file lists its key frames."""
         if window.start < 2 or not len(self.stream.index_entries):
             return
@@ -212,107 +254,3 @@ class Reader:
         if self._end < self._length() - LOST:
             got, whole = f"{self._end:.1f}", f"{self._length():.1f}"
             raise ClipError(f"cut off after {got} of {whole} seconds; get a whole copy of it")
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The part of a clip that is read.
-
-    Attributes:
-        start: seconds of its beginning as the file counts them; 0 where all is read.
-        end: of its end.
-    """
-
-    start: float = 0.0
-    end: float = math.inf
-
-    @classmethod
-    def of(cls, container: Any, part: tuple[float, float] | None) -> _Window:
-        """The part of a clip whose first time need not be 0."""
-        if part is None:
-            return cls(-math.inf)
-        zero = (container.start_time or 0) / pyav().time_base
-        return cls(part[0] + zero, part[1] + zero)
-
-    def holds(self, seconds: float) -> bool:
-        """Whether a time is in it, to half a millisecond."""
-        return self.start - 5e-4 <= seconds < self.end - 5e-4
-
-    def shift(self, base: Fraction) -> int:
-        """Units of a stream by which its times move."""
-        return round(Fraction(self.start) / base) if self.start > -math.inf else 0
-
-    def takes(self, packet: Any) -> bool:
-        """Whether a packet that is copied is in it; then its times are moved."""
-        if packet.pts is None or not self.holds(float(packet.pts * packet.time_base)):
-            return self.start == -math.inf
-        shift = self.shift(packet.time_base)
-        packet.pts -= shift
-        if packet.dts is not None:
-            packet.dts -= shift
-        return True
-
-    def is_over(self, packet: Any) -> bool:
-        """Whether nothing of it comes after a packet: sound may lie a second behind its picture."""
-        return packet.dts is not None and float(packet.dts * packet.time_base) > self.end + 1
-
-
-_TIME = r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)"
-
-
-def parse_part(text: str) -> tuple[float, float]:
-    """Seconds of a part such as ``00:10-00:25``, ``1:02:03.5-``, ``-90`` or ``10-25``.
-
-    Raises:
-        OptionError: if it is no part: of another form, or its end is not after its beginning.
-    """
-    found = re.fullmatch(f"(?:{_TIME})?-(?:{_TIME})?", text.strip())
-    values = found.groups() if found else ()
-    if found and any(values):
-        start, end = (
-            sum(float(v or 0) * unit for v, unit in zip(v3, (3600, 60, 1), strict=True))
-            for v3 in (values[:3], values[3:])
-        )
-        end = end if any(values[3:]) else math.inf
-        fits = all(float(v or 0) < 60 for v3 in (values[:3], values[3:]) if v3[1] for v in v3[1:])
-        if fits and start < end:
-            return start, end
-    raise OptionError(f"--time: got {text!r}; expected from and to, such as 00:10-00:25")
-
-
-class _Clock:
-    """When each frame of a stream is shown: never twice the same, since encoders refuse that.
-
-    Args:
-        stream: PyAV's.
-        by_place: the container stores an order of frames and no times, as AVI does. FFmpeg's guess
-            depends on the codec, and is out of order where frames look ahead; a packet's place
-            counts instead, less the decoder's delay.
-    """
-
-    def __init__(self, stream: Any, *, by_place: bool) -> None:
-        rate = float(stream.average_rate or 25)
-        self._step = max(1, round(1 / (rate * float(stream.time_base))))
-        self._by_place = by_place
-        self._first: int | None = None
-        self._delay: int | None = None
-        self._last: int | None = None
-
-    def begin(self, packet: Any) -> None:
-        """Take the stream's next packet, before its frames."""
-        if self._first is None:
-            self._first = packet.dts
-
-    def time_of(self, frame: Any) -> int:
-        """The next frame's time in units of the stream."""
-        pts = frame.dts if self._by_place else frame.pts
-        if pts is None:
-            pts = 0 if self._last is None else self._last + self._step
-        elif self._by_place:
-            if self._delay is None:
-                self._delay = pts - (self._first or 0)
-            pts -= self._delay
-        if self._last is not None and pts <= self._last:
-            pts = self._last + 1
-        self._last = int(pts)
-        return self._last

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from faceveil.errors import OptionError
-from faceveil.video.reader import Reader, parse_part
+from faceveil.video.reader import Reader
+from faceveil.video.times import parse_part
 from tests.video.scenes import decoded, sound, write_clip
-from tests.video.test_clips import Fake, call
+from tests.video.test_clip import Fake, call
 
 av = pytest.importorskip("av")
 

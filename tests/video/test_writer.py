@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceveil.video.metadata import allowed_tags
+from faceveil.video.writer import allowed_tags
 from tests.video.scenes import scene, view, write_clip
-from tests.video.test_clips import Fake, call
+from tests.video.test_clip import Fake, call
 from tests.video.test_container import protected
 
 av = pytest.importorskip("av")
