@@ -15,6 +15,7 @@ from faceveil.errors import OptionError
 
 if TYPE_CHECKING:
     from faceveil.files.batch import BatchOptions, FileResult
+    from faceveil.files.paths import Job
     from faceveil.protect.protector import Protector
 
 
@@ -150,6 +151,13 @@ def add_parser(commands: Any) -> None:
         metavar="FILE.json",
         help="write what was done as JSON, naming nobody's gender",
     )
+    p.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE.html",
+        help="with --check: write a page of the faces before and after, those on which it did not "
+        "work first",
+    )
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     add_scale(p)
     add_live(p)
@@ -166,13 +174,13 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     import cv2
 
     from faceveil.cli.batches import run_clips, run_photos
+    from faceveil.cli.check import write_sheet
     from faceveil.cli.checked import check_results, tell_checked
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
     from faceveil.files.memory import hand_back_large_blocks
     from faceveil.files.paths import is_clip, plan_jobs, shown
     from faceveil.files.reports import (
-        check_report,
         counts,
         left_out,
         summary,
@@ -209,9 +217,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     workers = min(arguments.jobs or cores, max(len(photos), 1))
     # One clip at a time, on as many cores as there are jobs for photos.
     threads = arguments.jobs or cores
-    if arguments.report is not None:
-        key = [] if arguments.key is None else [arguments.key]
-        check_report(arguments.report, [*(p for j in jobs for p in (j.source, j.target)), *key])
+    _check_places(arguments, jobs)
     remove_stale({job.target.parent for job in jobs})
     start = time.perf_counter()
     results: list[FileResult] = []
@@ -225,6 +231,7 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         method = protector or _load(arguments, options, 1)
         results += run_clips(clips, method, options, threads, arguments.quiet)
     checked = check_results(results if arguments.check else [], method, options, workers)
+    write_sheet(arguments.sheet, checked)
     device = getattr(method, "device", None)
     if arguments.report is not None:
         from faceveil.cli.report import report_of
@@ -240,6 +247,17 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         return 1
     bad = counts(results)["failed"] or any(r.warning for r in results)
     return 1 if bad or not all(row.passed for row in checked) else 0
+
+
+def _check_places(arguments: argparse.Namespace, jobs: list[Job]) -> None:
+    """Refuse a report or sheet over a file of the run, before anything is done."""
+    from faceveil.files.reports import check_report
+
+    key = [] if arguments.key is None else [arguments.key]
+    kept = [*(path for job in jobs for path in (job.source, job.target)), *key]
+    for flag, path in (("--report", arguments.report), ("--sheet", arguments.sheet)):
+        if path is not None:
+            check_report(path, kept, flag)
 
 
 def _meaning(method: Any, options: BatchOptions) -> str:
@@ -258,8 +276,7 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
         raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more, or 0 for all cores")
     if a.max_pixels < 1:
         raise OptionError(f"--max-pixels: got {a.max_pixels}; expected 1 or more")
-    if a.check:
-        may_check(a)
+    may_check(a)
     gender = None if a.gender == "auto" else a.gender
     if a.persons != "photo" and a.target not in (None, "random"):
         raise OptionError("--persons: it decides random targets; add --target random")
