@@ -226,15 +226,17 @@ def test_clips_and_others_are_named(tmp_path):
 
 def test_summary_counts():
     pair = Pair("a", None, None)
-    two = SimpleNamespace(
-        checks=(SimpleNamespace(passed=True), SimpleNamespace(passed=False)),
-        after={"jpeg60": (SimpleNamespace(passed=True), SimpleNamespace(passed=False))},
-        asked="x",
-    )
+    good, turned = (SimpleNamespace(passed=True, outcome=o) for o in ("unclear", "other"))
+    bad = SimpleNamespace(passed=False, outcome="other")  # and no longer the same person
+    two = SimpleNamespace(checks=(good, bad), after={"jpeg60": (good, bad)}, asked="x")
     rows = [Checked(pair, two), Checked(pair, None, "bad")]
     assert summary(rows) == (
         "2 photos, 2 faces checked: worked on 1, not on 1, after jpeg60 on 1; "
         "1 could not be checked (x)"
+    )
+    other = SimpleNamespace(checks=(good, turned), after={}, asked="x")
+    assert summary([Checked(pair, other)]) == (
+        "1 photo, 2 faces checked: worked on 2 (1 of them read as the other gender), not on 0 (x)"
     )
 
 
