@@ -224,6 +224,11 @@ def test_clips_and_others_are_named(tmp_path):
     assert plan.unread == "1 file not looked at: 1 .gif"
 
 
+def test_what_as_drawn_means_is_said_once_and_only_then():
+    assert check.coin(["read", "as_drawn", "as_drawn"]) == [protect.COIN]
+    assert check.coin(["read", "other"]) == []
+
+
 def test_summary_counts():
     pair = Pair("a", None, None)
     good, turned = (SimpleNamespace(passed=True, outcome=o) for o in ("unclear", "other"))
