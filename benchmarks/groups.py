@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 
 from faceveil.data.packs import load_packs
-from faceveil.inference.thresholds import threshold_at_fmr
 from faceveil.evaluation.sets import choose
 from faceveil.inference.card import WEIGHTS
+from faceveil.inference.thresholds import threshold_at_fmr
 from faceveil.judges.registry import shared_judges
 from faceveil.systems.editors.protector import AttributeEstimator
 from faceveil.systems.specs import DEFAULT

@@ -27,8 +27,8 @@ from faceveil.data.packs import Pack, load_packs
 from faceveil.errors import OptionError
 from faceveil.evaluation.metrics import gender
 from faceveil.evaluation.metrics.verification import tmr_at_fmr
-from faceveil.inference.thresholds import finite_scores
 from faceveil.evaluation.results import versions
+from faceveil.inference.thresholds import finite_scores
 from faceveil.judges.cache import Answers, CachedGenderJudge, CachedMatcher
 from faceveil.judges.registry import JudgeSet, shared_judges
 from faceveil.types import Float32Array, Uint8Array

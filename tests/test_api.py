@@ -34,7 +34,9 @@ def test_signatures():
         "name", "detector", "threads", "weights", "stages", "combine", "hide", "seed",
         "device", "precision",
     ]  # fmt: skip
-    assert names(faceveil.check) == ["original", "protected", "detector", "key"]
+    assert names(faceveil.check) == [
+        "original", "protected", "detector", "target", "key", "person", "faces",
+    ]  # fmt: skip
     assert names(faceveil.Protector.protect_photo) == [
         "self", "photo", "faces", "gender", "target", "strength", "seed", "aligned",
         "key", "person",

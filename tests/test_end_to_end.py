@@ -59,6 +59,12 @@ def test_check_refuses_other_sizes(portrait):
         faceveil.check(portrait, portrait[:500])
 
 
+def test_check_names_the_photo_that_cannot_be_read(portrait, tmp_path):
+    (tmp_path / "text.png").write_bytes(b"text")
+    with pytest.raises(faceveil.FaceVeilError, match=r"text\.png: not an image"):
+        faceveil.check(portrait, tmp_path / "text.png")
+
+
 def test_demo(tmp_path, capsys):
     assert main(["demo", "--output", str(tmp_path)]) == 0
     sheet = load_photo(tmp_path / "side-by-side.png").pixels

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faceveil.errors import PhotoError
 from faceveil.imaging.decode import load_photo
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import as_rgb
@@ -105,9 +106,14 @@ def check(
     # Who only protects does not pay for it.
     from faceveil.evaluation.check import check_photos, known_draw
 
-    before, after = (
-        p if not isinstance(p, str | Path) else as_rgb(load_photo(Path(p)))
-        for p in (original, protected)
-    )
+    before, after = (_pixels(p) if isinstance(p, str | Path) else p for p in (original, protected))
     draw = known_draw(target, key, person)
     return check_photos(before, after, detector or CenterFace(), draw=draw, which=faces)
+
+
+def _pixels(path: str | Path) -> Uint8Array:
+    """A photo's pixels; of two, the complaint names the one that cannot be read."""
+    try:
+        return as_rgb(load_photo(Path(path)))
+    except PhotoError as error:
+        raise PhotoError(f"{path}: {error}") from error

@@ -1,7 +1,10 @@
 """``faceveil check`` and ``protect --check``: folders, exit codes, errors, and that they agree."""
 
+import base64
+import io
 import json
 import shutil
+from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
@@ -108,6 +111,70 @@ def test_after_edits(folders, capsys):
     assert "--after: got 'soap'" in capsys.readouterr().err
 
 
+class Links(HTMLParser):
+    """What a page shows and what it would load."""
+
+    def __init__(self):
+        super().__init__()
+        self.titles, self.pictures, self.loaded, self._in = [], [], [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self._in = tag
+        found = dict(attrs)
+        if tag == "img":
+            self.pictures.append(found["src"])
+        if tag in ("script", "link", "iframe") or "href" in found:
+            self.loaded.append(tag)
+
+    def handle_data(self, data):
+        if self._in == "h2" and data.strip():
+            self.titles.append(data)
+        self._in = ""
+
+
+def test_a_sheet_shows_failures_first_and_loads_nothing(folders, tmp_path, capsys):
+    before, after = (shutil.copytree(f, tmp_path / f.name) for f in folders)
+    for folder in (before, after):
+        (folder / "z<b>.png").write_bytes(b"text")
+        # Unchanged, and last by name.
+        shutil.copy(before / "sub/me.jpg", folder / "y.jpg")
+    page = tmp_path / "sheet.html"
+    main(["check", str(before), str(after), "--target", "neutral", "--sheet", str(page)])
+    rows = page_rows(before, after, capsys)
+    links = Links()
+    links.feed(page.read_text("utf-8"))
+    order = sorted(rows, key=lambda row: row[1])
+    assert [title.split(",")[0] for title in links.titles] == [name for name, _ in order]
+    assert links.titles[0] == "z<b>.png"
+    assert links.loaded == []
+    assert len(links.pictures) == 4
+    for address in links.pictures:
+        kind, _, data = address.partition(";base64,")
+        assert kind == "data:image/jpeg"
+        assert Image.open(io.BytesIO(base64.b64decode(data))).size == (160, 160)
+
+
+def page_rows(before, after, capsys):
+    """Names of photos with 0 for an error, 1 where it did not work, 2 where it did."""
+    capsys.readouterr()
+    main(["check", str(before), str(after), "--target", "neutral", "--json"])
+    photos = json.loads(capsys.readouterr().out)["photos"]
+    return [(p["photo"], 0 if p["error"] else 1 + p["passed"]) for p in photos]
+
+
+def test_a_sheet_is_not_written_over_a_photo_nor_without_a_check(folders, tmp_path, capsys):
+    photo = folders[0] / "sub/me.jpg"
+    whole = photo.read_bytes()
+    assert main(["check", *map(str, folders), "--sheet", str(photo)]) == 2
+    out = ["-o", str(tmp_path / "out")]
+    assert main(["protect", str(photo), *out, "--check", "--sheet", str(photo)]) == 2
+    assert "--sheet" in capsys.readouterr().err
+    assert photo.read_bytes() == whole
+    assert main(["protect", str(photo), *out, "--sheet", str(tmp_path / "s.html")]) == 2
+    assert "--sheet: it shows what --check found; add --check" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_bad_file_is_named_and_the_others_are_checked(folders, tmp_path, capsys):
     before, after = (shutil.copytree(f, tmp_path / f.name) for f in folders)
     for folder in (before, after):
@@ -157,17 +224,24 @@ def test_clips_and_others_are_named(tmp_path):
     assert plan.unread == "1 file not looked at: 1 .gif"
 
 
+def test_what_as_drawn_means_is_said_once_and_only_then():
+    assert check.coin(["read", "as_drawn", "as_drawn"]) == [protect.COIN]
+    assert check.coin(["read", "other"]) == []
+
+
 def test_summary_counts():
     pair = Pair("a", None, None)
-    two = SimpleNamespace(
-        checks=(SimpleNamespace(passed=True), SimpleNamespace(passed=False)),
-        after={"jpeg60": (SimpleNamespace(passed=True), SimpleNamespace(passed=False))},
-        asked="x",
-    )
+    good, turned = (SimpleNamespace(passed=True, outcome=o) for o in ("unclear", "other"))
+    bad = SimpleNamespace(passed=False, outcome="other")  # and no longer the same person
+    two = SimpleNamespace(checks=(good, bad), after={"jpeg60": (good, bad)}, asked="x")
     rows = [Checked(pair, two), Checked(pair, None, "bad")]
     assert summary(rows) == (
         "2 photos, 2 faces checked: worked on 1, not on 1, after jpeg60 on 1; "
         "1 could not be checked (x)"
+    )
+    other = SimpleNamespace(checks=(good, turned), after={}, asked="x")
+    assert summary([Checked(pair, other)]) == (
+        "1 photo, 2 faces checked: worked on 2 (1 of them read as the other gender), not on 0 (x)"
     )
 
 

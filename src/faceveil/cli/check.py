@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,12 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         help="photos at the same time (default: one per core)",
     )
+    p.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE.html",
+        help="write a page of the faces before and after, those on which it did not work first",
+    )
     p.add_argument("--json", action="store_true", help="print the whole result as JSON")
     p.set_defaults(run=run)
 
@@ -83,8 +89,9 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         FaceVeilError: if the call is wrong or the one photo cannot be checked.
     """
-    from faceveil.cli.pairs import check_pair, check_pairs, plan_pairs
+    from faceveil.cli.pairs import Checked, check_pair, check_pairs, plan_pairs
     from faceveil.errors import OptionError
+    from faceveil.files.reports import check_report
     from faceveil.inference.device import usable_cores
 
     if arguments.jobs < 0:
@@ -92,11 +99,17 @@ def run(arguments: argparse.Namespace) -> int:
     plan = plan_pairs(arguments.original, arguments.protected)
     workers = min(arguments.jobs or usable_cores(), len(plan.pairs))
     look = _look(arguments, workers)
+    if arguments.sheet is not None:
+        check_report(
+            arguments.sheet, [f for p in plan.pairs for f in (p.original, p.protected)], SHEET
+        )
     if not arguments.original.is_dir():
         result = check_pair(plan.pairs[0], look)
+        write_sheet(arguments.sheet, [Checked(plan.pairs[0], result)])
         print(json.dumps(result.to_dict(), indent=1) if arguments.json else table(result))
         return 0 if result.passed else 1
     rows = list(check_pairs(plan.pairs, look, workers))
+    write_sheet(arguments.sheet, rows)
     print(_folder_json(plan, rows) if arguments.json else _folder_table(rows))
     _tell_rest(plan)
     return 0 if all(row.passed for row in rows) else 1
@@ -123,10 +136,27 @@ def table(result: Any, *, whole: bool = True) -> str:
             words = again.label if again.passed else f"{again.label}: {again.verdict}"
             lines.append(f"       after {name}: {words}")
     if whole:
-        lines.append(f"({result.asked})")
+        lines += [f"({result.asked})", *coin(c.outcome for c in result.checks)]
     return "\n".join(lines)
 
 
+def write_sheet(path: Path | None, rows: Sequence[Checked]) -> None:
+    """Write the page of faces, where it was asked for."""
+    from faceveil.cli.sheet import sheet
+    from faceveil.files.reports import write_report
+
+    if path is not None:
+        write_report(path, sheet(rows), SHEET)
+
+
+def coin(outcomes: Iterable[str]) -> list[str]:
+    """What it means that faces read as drawn, where any does."""
+    from faceveil.cli.protect import COIN
+
+    return [COIN] if "as_drawn" in set(outcomes) else []
+
+
+SHEET = "--sheet"
 HEADING = "face   P(male) before   after   similarity   needed   PSNR dB   SSIM   result"
 
 
@@ -168,7 +198,8 @@ def _folder_table(rows: Iterable[Checked]) -> str:
         lines.append(
             f"       {row.error}" if row.result is None else table(row.result, whole=False)
         )
-    return "\n".join([*lines, summary(rows)])
+    meant = coin(c.outcome for row in rows if row.result for c in row.result.checks)
+    return "\n".join([*lines, *meant, summary(rows)])
 
 
 def _folder_json(plan: Plan, rows: Iterable[Checked]) -> str:

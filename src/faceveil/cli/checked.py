@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 
 def may_check(arguments: argparse.Namespace) -> None:
-    """Refuse ``--check`` where there is nothing to compare, before anything is written.
+    """Refuse ``--check`` where there is nothing to compare, and ``--sheet`` without it, in time.
 
     Raises:
         OptionError: if so.
     """
     a = arguments
+    if not a.check:
+        if a.sheet is not None:
+            raise OptionError("--sheet: it shows what --check found; add --check")
+        return
     cases = [
         (a.in_place, "--in-place", "the originals are gone then"),
         (a.aligned, "--aligned", "it finds faces in whole photos"),

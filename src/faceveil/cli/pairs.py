@@ -174,7 +174,10 @@ def judges_for(workers: int, cores: int) -> JudgeSet:
 
 
 def summary(rows: Iterable[Checked]) -> str:
-    """``33 photos, 94 faces checked: worked on 70, not on 24``, and who was asked."""
+    """``33 photos, 94 faces checked: worked on 70, not on 24``, and who was asked.
+
+    Faces that read as the other gender are among those on which it worked, and are told apart.
+    """
     rows = list(rows)
     checks = [check for row in rows if row.result for check in row.result.checks]
     worked = sum(check.passed for check in checks)
@@ -183,7 +186,9 @@ def summary(rows: Iterable[Checked]) -> str:
     faces = f"{len(checks)} face{'' if len(checks) == 1 else 's'}"
     asked = next((f" ({row.result.asked})" for row in rows if row.result), "")
     bad = f"; {failed} could not be checked" if failed else ""
-    found = f"worked on {worked}, not on {len(checks) - worked}"
+    other = sum(check.passed and check.outcome == "other" for check in checks)
+    turned = f" ({other} of them read as the other gender)" if other else ""
+    found = f"worked on {worked}{turned}, not on {len(checks) - worked}"
     found += "".join(f", after {name} on {count}" for name, count in _after(rows).items())
     return f"{photos}, {faces} checked: {found}{bad}{asked}"
 

@@ -157,6 +157,13 @@ def add_parser(commands: Any) -> None:
         metavar="FILE.json",
         help="write what was done as JSON, naming nobody's gender",
     )
+    p.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE.html",
+        help="with --check: write a page of the faces before and after, those on which it did not "
+        "work first",
+    )
     p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     add_scale(p)
     add_live(p)
@@ -173,6 +180,7 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
     import cv2
 
     from faceveil.cli.batches import run_clips, run_photos
+    from faceveil.cli.check import write_sheet
     from faceveil.cli.checked import check_results, tell_checked
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
@@ -180,7 +188,6 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
     from faceveil.files.memory import hand_back_large_blocks
     from faceveil.files.paths import is_clip, shown
     from faceveil.files.reports import (
-        check_report,
         counts,
         left_out,
         summary,
@@ -220,9 +227,7 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
     workers = min(arguments.jobs or cores, max(len(photos), 1))
     # One clip at a time, on as many cores as there are jobs for photos.
     threads = arguments.jobs or cores
-    if arguments.report is not None:
-        key = [] if arguments.key is None else [arguments.key]
-        check_report(arguments.report, [*(p for j in jobs for p in (j.source, j.target)), *key])
+    _check_places(arguments, jobs)
     remove_stale({job.target.parent for job in jobs})
     start = time.perf_counter()
     results: list[FileResult] = []
@@ -236,6 +241,7 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
         method = protector or _load(arguments, options, 1, told=bool(photos))
         results += run_clips(clips, method, options, threads, arguments.quiet)
     checked = check_results(results if arguments.check else [], method, options, workers)
+    write_sheet(arguments.sheet, checked)
     device = method.device
     if arguments.report is not None:
         from faceveil.cli.report import report_of
@@ -253,6 +259,17 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
     return 1 if bad or not all(row.passed for row in checked) else 0
 
 
+def _check_places(arguments: argparse.Namespace, jobs: list[Job]) -> None:
+    """Refuse a report or sheet over a file of the run, before anything is done."""
+    from faceveil.files.reports import check_report
+
+    key = [] if arguments.key is None else [arguments.key]
+    kept = [*(path for job in jobs for path in (job.source, job.target)), *key]
+    for flag, path in (("--report", arguments.report), ("--sheet", arguments.sheet)):
+        if path is not None:
+            check_report(path, kept, flag)
+
+
 def _meaning(method: Protector, options: BatchOptions) -> str:
     """What a random target means, where targets are drawn."""
     return COIN if options.photo.aim(method.crop_protector).target == "random" else ""
@@ -268,8 +285,7 @@ def _options(arguments: argparse.Namespace) -> BatchOptions:
         raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more, or 0 for all cores")
     if a.max_pixels < 1:
         raise OptionError(f"--max-pixels: got {a.max_pixels}; expected 1 or more")
-    if a.check:
-        may_check(a)
+    may_check(a)
     gender = None if a.gender == "auto" else a.gender
     if a.persons != "photo" and a.target not in (None, "random"):
         raise OptionError("--persons: it decides random targets; add --target random")

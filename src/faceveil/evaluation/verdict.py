@@ -13,8 +13,8 @@ from typing import Literal
 UNDECIDED = (0.42, 0.58)
 """P(male) within which a gender judge counts as undecided, both ends included.
 
-Calibrated on ``celeba128-val``: the widest band, in steps of 0.02 a side, at which none of three
-strong readers set apart still reads the gender in more than 15 % of the faces that are said to have
+Calibrated on ``celeba128-val``: the widest band, in steps of 0.02 a side, at which three readers
+set apart, on average, still read the gender in at most 15 % of the faces that are said to have
 worked (default, ``--target neutral``); see ``benchmarks/contradiction.py``.
 """
 

@@ -68,18 +68,19 @@ def _told(results: Sequence[FileResult]) -> str:
     return f"{told}; left out: {named}" if named else told
 
 
-def check_report(path: Path, protected: Iterable[Path]) -> None:
+def check_report(path: Path, protected: Iterable[Path], flag: str = "--report") -> None:
     """Refuse a report that would be written over a file of the run, before anything is done.
 
     Args:
         path: where the report is to go.
         protected: inputs, outputs and the key.
+        flag: what named it.
 
     Raises:
         OptionError: if it is one of them, or a folder.
     """
     if path.is_dir():
-        raise OptionError(f"--report {shown(path)}: a folder; expected a file")
+        raise OptionError(f"{flag} {shown(path)}: a folder; expected a file")
     real = os.path.realpath(path)
     for other in protected:
         same = os.path.realpath(other) == real
@@ -88,12 +89,12 @@ def check_report(path: Path, protected: Iterable[Path]) -> None:
                 same = os.path.samefile(path, other)
         if same:
             raise OptionError(
-                f"--report {shown(path)}: is {shown(other)}, which the run reads or writes; choose "
+                f"{flag} {shown(path)}: is {shown(other)}, which the run reads or writes; choose "
                 "another name"
             )
 
 
-def write_report(path: Path, text: str) -> None:
+def write_report(path: Path, text: str, flag: str = "--report") -> None:
     """Write a report: whole or not at all into a file, directly into a pipe or device.
 
     Raises:
@@ -109,7 +110,7 @@ def write_report(path: Path, text: str) -> None:
             file.write(data)
     except OSError as error:
         why = os.strerror(error.errno or 0)
-        raise OutputError(f"--report {shown(path)}: cannot write it: {why}") from error
+        raise OutputError(f"{flag} {shown(path)}: cannot write it: {why}") from error
 
 
 def face_to_dict(face: ProtectedFace) -> dict[str, Any]:
