@@ -80,3 +80,11 @@ def test_damaged_weights_are_refused(tmp_path):
 def test_a_judges_card_is_no_protector():
     with pytest.raises(ModelError, match="expected 'protector'"):
         SANProtector(WEIGHTS / "judge_gender.onnx")
+
+
+def test_without_smoothing_the_whole_output_is_the_networks_own():
+    """Published recipes ship smoothing 0 and gain 1: at 224 px nothing is added to the output."""
+    from faceveil.systems.san.protector import add_change
+
+    luma, output = np.random.default_rng(0).random((2, 2, 224, 224)).astype(np.float32)
+    np.testing.assert_allclose(add_change(luma, output - luma, 0.0, 1.0), output, atol=1e-6)

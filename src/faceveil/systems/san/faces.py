@@ -89,7 +89,7 @@ def face_warps(images: Uint8Array, path: Path, detector: Detector | None = None)
         kept: Float32Array = np.load(path, allow_pickle=False)
         if len(kept) == len(images):
             return kept
-    detector = detector or CenterFace(threshold=0.3)
+    detector = detector or CenterFace(threshold=0.3, threads=1)
     rows = tqdm(range(len(images)), desc="landmarks", disable=None)
     points = np.stack([_landmarks(take(images, k), detector) for k in rows])
     warps = prototype_warp(points, len(points))
