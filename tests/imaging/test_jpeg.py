@@ -11,7 +11,9 @@ from PIL import Image
 
 from faceveil.errors import PhotoError
 from faceveil.imaging.decode import decode_photo
-from faceveil.imaging.jpeg import decode_plain_jpeg
+from faceveil.imaging.encode import encode_photo
+from faceveil.imaging.jpeg import decode_plain_jpeg, rare_kind
+from tests.imaging.test_decode import data, picture
 
 
 def jpeg(portrait, size=(251, 187), mode="RGB", **options):
@@ -44,8 +46,8 @@ def test_exif_orientation_is_left_to_the_caller(portrait):
 
 def test_several_scans_and_other_formats_are_pillows(portrait):
     assert decode_plain_jpeg(jpeg(portrait, progressive=True)) is None
-    for data in (b"", b"\xff\xd8", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n" + bytes(99)):
-        assert decode_plain_jpeg(data) is None
+    for other in (b"", b"\xff\xd8", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n" + bytes(99)):
+        assert decode_plain_jpeg(other) is None
     photo = decode_photo(jpeg(portrait, progressive=True))
     assert photo.settings["progressive"]
     assert photo.mode == "RGB"
@@ -88,3 +90,25 @@ def test_damage_is_treated_as_pillow_treats_it(portrait, capfd):
             assert quick is None or np.array_equal(quick, pixels)
     assert told > 5  # some of it was damage that shows
     capfd.readouterr()  # libjpeg writes about damage on its own
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "kind"),
+    [(0xC0, 8, None), (0xC2, 8, None), (0xC3, 8, "lossless"), (0xC9, 8, "arithmetic"),
+     (0xCB, 8, "lossless"), (0xC1, 12, "12-bit")],
+)  # fmt: skip
+def test_rare_kinds_are_named(marker, bits, kind):
+    raw = bytearray(data(picture("RGB"), "JPEG"))
+    at = raw.index(b"\xff\xc0")
+    raw[at + 1], raw[at + 4] = marker, bits
+    assert rare_kind(bytes(raw)) == kind
+    if kind in ("lossless", "12-bit"):
+        with pytest.raises(PhotoError, match=f"rare kind .{kind}.: not supported"):
+            decode_photo(bytes(raw))
+
+
+def test_what_was_stored_as_rgb_stays_so(portrait):
+    source = jpeg(portrait, quality=92, keep_rgb=True)
+    done = encode_photo(decode_photo(source))
+    assert Image.open(io.BytesIO(done)).info["adobe_transform"] == 0
+    assert np.abs(by_pillow(done).astype(int) - by_pillow(source)).mean() < 0.5

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, JpegImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
 from faceveil.errors import PhotoError
 from faceveil.imaging.cicp import cicp_profile
@@ -25,7 +25,7 @@ from faceveil.imaging.heif import (
     heif_space,
     open_heif,
 )
-from faceveil.imaging.jpeg import decode_plain_jpeg
+from faceveil.imaging.jpeg import decode_plain_jpeg, rare_kind
 from faceveil.imaging.metadata import allowed_exif, allowed_xmp
 from faceveil.imaging.photo import Mode, Photo
 from faceveil.imaging.png import colour_chunks
@@ -93,6 +93,26 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Decode a photo from bytes; see :func:`load_photo`."""
     if not data:
         raise PhotoError(f"empty, 0 bytes; {_KNOWN}")
+    try:
+        return _decode(data, max_pixels)
+    except PhotoError as error:
+        rare = _rare(data, error.__cause__) if str(error).startswith("damaged") else None
+        if rare is None:
+            raise
+        raise PhotoError(f"{rare}: not supported; save it as a PNG first") from error
+
+
+def _rare(data: bytes, cause: BaseException | None) -> str | None:
+    """What a file is that could not be read and may be whole all the same."""
+    kind = format_of(data)
+    if kind == "JPEG" and (rare := rare_kind(data)):
+        return f"a JPEG file of a rare kind ({rare})"
+    if kind in ("TIFF", "BMP") and isinstance(cause, UnidentifiedImageError):
+        return f"a {kind} file of a rare kind (such as float numbers or 32 bits), or damaged"
+    return None
+
+
+def _decode(data: bytes, max_pixels: int) -> Photo:
     image = _open(data, max_pixels)
     kind = "JPEG" if image.format == "MPO" else str(image.format)
     deep = _bits(image, data) > 8
@@ -272,6 +292,8 @@ def _settings(image: ImageFile.ImageFile, data: bytes, kind: str) -> dict[str, A
         if image.mode == "RGB" and sampling not in (0, 1, 2):
             sampling = 0  # 4:4:0 and the like cannot be written; never with less than was there
         settings["subsampling"] = sampling
+        if image.mode == "RGB" and image.info.get("adobe_transform") == 0:
+            settings["keep_rgb"] = True  # stored as RGB, not as luma and chroma
         settings["progressive"] = bool(image.info.get("progressive", False))
     if kind == "PNG" and (chunks := colour_chunks(data)):
         settings["chunks"] = chunks

@@ -9,6 +9,7 @@ from faceveil.types import Uint8Array
 
 _SOI, _EOI, _SOS = b"\xff\xd8", 0xD9, 0xDA
 _BASELINE = (0xC0, 0xC1)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
@@ -32,6 +33,19 @@ def decode_plain_jpeg(data: bytes) -> Uint8Array | None:
     except cv2.error:
         return None
     return None if pixels is None or pixels.ndim != 3 else np.asarray(pixels, np.uint8)
+
+
+def rare_kind(data: bytes) -> str | None:
+    """What a JPEG file is that few decoders read: ``arithmetic``, ``lossless``, ``12-bit``."""
+    at = 2
+    while at + 5 <= len(data) and data[at] == 0xFF:
+        kind, size = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
+        if kind in _FRAMES:
+            arithmetic = "arithmetic" if kind > 0xC8 else None
+            lossless = "lossless" if kind & 3 == 3 else arithmetic
+            return lossless or (f"{data[at + 4]}-bit" if data[at + 4] != 8 else None)
+        at += 2 + size
+    return None
 
 
 def _is_plain(data: bytes) -> bool:
