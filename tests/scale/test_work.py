@@ -110,7 +110,7 @@ class Mortal(FakeProtector):
         self.left -= 1
         if self.left < 0:
             raise SystemExit
-        return super().protect_loaded(photo, options)
+        return super().protect_loaded(photo, options, given)
 
 
 def test_a_photo_that_workers_die_on_is_given_up(portrait, tmp_path):

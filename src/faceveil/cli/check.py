@@ -56,4 +56,7 @@ def table(result: Any) -> str:
             f"   {c.threshold:6.2f}   {noise:>7}   {c.ssim:4.2f}   {'ok' if c.passed else 'FAILED'}"
         )
         lines.append(f"       {c.verdict}")
+    if result.doubtful:
+        count = len(result.doubtful)
+        lines.append(f"{count} more place{'s' if count > 1 else ''} may be faces: not checked")
     return "\n".join(lines)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from faceveil.cli.device import add_arguments as add_device
 from faceveil.cli.live import add_arguments as add_live
 from faceveil.cli.scale import add_arguments as add_scale
+from faceveil.cli.wishes import chosen_by, in_vain, load, meaning, options_of, refuse, tell
 from faceveil.errors import OptionError
 
 if TYPE_CHECKING:
     from faceveil.files.batch import BatchOptions, FileResult
-    from faceveil.protect.protector import Protector
+    from faceveil.files.paths import Job
 
 
 def add_parser(commands: Any) -> None:
@@ -28,7 +29,9 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument("inputs", nargs="*", metavar="INPUT", help="file, folder or glob pattern")
     where = p.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--output", metavar="DIR", help="folder of the results")
+    where.add_argument(
+        "-o", "--output", metavar="DIR", help="folder of the results, or a file for one input"
+    )
     where.add_argument("--in-place", action="store_true", help="write over the inputs")
     p.add_argument("--method", default="default", help="protector (see: faceveil models)")
     p.add_argument(
@@ -89,8 +92,37 @@ def add_parser(commands: Any) -> None:
         "--faces",
         default="all",
         metavar="all|largest|I,J",
-        help="which faces; numbers count from 0, left to right, in clips by first appearance "
-        "(default: all)",
+        help="which faces; numbers count from 0, left to right (see: faceveil detect), in clips by "
+        "first appearance (default: all)",
+    )
+    p.add_argument(
+        "--doubtful",
+        choices=("report", "protect", "fail"),
+        default="report",
+        help="places that may be faces: leave them and say how many (default), protect them like "
+        "faces, or count the photo as failed",
+    )
+    p.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PHOTO",
+        help="protect only the person of this photo; may be repeated",
+    )
+    p.add_argument(
+        "--except",
+        action="append",
+        default=[],
+        dest="but",
+        metavar="PHOTO",
+        help="leave the person of this photo as they are; may be repeated",
+    )
+    p.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="FILE.json",
+        help="faces of photos by name, as faceveil detect --json prints them: those photos are not "
+        "searched",
     )
     p.add_argument(
         "--aligned",
@@ -154,34 +186,81 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
     """
     import cv2
 
-    from faceveil.cli.batches import run_clips, run_photos
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
     from faceveil.files.memory import hand_back_large_blocks
-    from faceveil.files.paths import is_clip, plan_jobs, shown
-    from faceveil.files.reports import (
-        check_report,
-        counts,
-        left_out,
-        summary,
-        to_json,
-        write_report,
-    )
-    from faceveil.imaging.encode import remove_stale
     from faceveil.inference.device import usable_cores
 
     hand_back_large_blocks()
-    options = _options(arguments)
+    options = options_of(arguments)
     if arguments.camera is not None:
+        refuse(arguments, "--camera")
         cv2.setNumThreads(1)  # frames side by side, each on one core
         workers = arguments.jobs or usable_cores()
-        return run_live(arguments, options, protector or _load(arguments, options, 1), workers)
+        return run_live(arguments, options, protector or load(arguments, options, 1), workers)
     if not arguments.inputs:
         raise OptionError("no INPUT; expected files, folders or glob patterns, or --camera")
     if arguments.engine == "ray":
+        refuse(arguments, "--engine ray")
         return run_scale(arguments, options)
     if arguments.output == "-":
         raise OptionError("--output -: photos and clips cannot go to a pipe; expected a folder")
+    return _run_files(arguments, options, protector)
+
+
+def _run_files(arguments: argparse.Namespace, options: BatchOptions, protector: Any) -> int:
+    """Photos side by side, then clips one after another; what became of them is said."""
+    import cv2
+
+    from faceveil.cli.batches import run_clips, run_photos
+    from faceveil.files.reports import counts, left_out, summary, to_json, write_report
+    from faceveil.inference.device import usable_cores
+
+    photos, clips, left = _planned(arguments)
+    cores = usable_cores()
+    workers = min(arguments.jobs or cores, max(len(photos), 1))
+    # One clip at a time, on as many cores as there are jobs for photos.
+    threads = arguments.jobs or cores
+    start = time.perf_counter()
+    results: list[FileResult] = []
+    if photos:
+        each = max(1, cores // workers)
+        cv2.setNumThreads(each)  # several photos at once leave one core for each
+        method = protector or load(arguments, options, each)
+        options = chosen_by(arguments, options, photos, method.detector)
+        results += run_photos(photos, method, options, workers, arguments.quiet)
+    if clips:
+        if arguments.doubtful != "report":
+            tell(arguments, "--doubtful: for photos; in clips what may be a face is left")
+        cv2.setNumThreads(1)  # frames side by side, each on one core
+        method = protector or load(arguments, options, 1)
+        results += run_clips(clips, method, options, threads, arguments.quiet)
+    device = getattr(method, "device", None)
+    if arguments.report is not None:
+        settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
+        settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
+        settings["runs_on"] = device
+        write_report(arguments.report, to_json(results, settings, left))
+    if not arguments.quiet:
+        print(summary(results, time.perf_counter() - start, device), file=sys.stderr)
+        tell(arguments, in_vain(arguments, method, options))
+        tell(arguments, meaning(method, options))
+    if left and arguments.on_unknown == "fail":
+        print(f"{left_out(left)}; if that is right, --on-unknown skip", file=sys.stderr)
+        return 1
+    return 1 if counts(results)["failed"] or any(r.warning for r in results) else 0
+
+
+def _planned(arguments: argparse.Namespace) -> tuple[list[Job], list[Job], list[Job]]:
+    """Photos, clips, and what is not looked at.
+
+    Raises:
+        OptionError: if there is nothing to do, or something that cannot be done.
+    """
+    from faceveil.files.paths import is_clip, plan_jobs, shown
+    from faceveil.files.reports import check_report, left_out
+    from faceveil.imaging.encode import remove_stale
+
     output = None if arguments.output is None else Path(arguments.output)
     jobs = plan_jobs(arguments.inputs, output, in_place=arguments.in_place)
     left = [job for job in jobs if job.unknown]
@@ -194,119 +273,12 @@ def run(arguments: argparse.Namespace, protector: Any = None) -> int:
         )
     clips = [job for job in jobs if is_clip(job.source)]
     photos = [job for job in jobs if not is_clip(job.source)]
-    cores = usable_cores()
-    workers = min(arguments.jobs or cores, max(len(photos), 1))
-    # One clip at a time, on as many cores as there are jobs for photos.
-    threads = arguments.jobs or cores
-    if arguments.report is not None:
-        key = [] if arguments.key is None else [arguments.key]
-        check_report(arguments.report, [*(p for j in jobs for p in (j.source, j.target)), *key])
-    remove_stale({job.target.parent for job in jobs})
-    start = time.perf_counter()
-    results: list[FileResult] = []
-    if photos:
-        each = max(1, cores // workers)
-        cv2.setNumThreads(each)  # several photos at once leave one core for each
-        method = protector or _load(arguments, options, each)
-        results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
-        cv2.setNumThreads(1)  # frames side by side, each on one core
-        method = protector or _load(arguments, options, 1)
-        results += run_clips(clips, method, options, threads, arguments.quiet)
-    device = getattr(method, "device", None)
+        refuse(arguments, "clips")
     if arguments.report is not None:
-        settings = {k: v for k, v in vars(arguments).items() if k not in ("run", "inputs")}
-        settings = {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
-        settings["runs_on"] = device
-        write_report(arguments.report, to_json(results, settings, left))
-    if not arguments.quiet:
-        print(summary(results, time.perf_counter() - start, device), file=sys.stderr)
-        _tell(arguments, _meaning(method, options))
-    if left and arguments.on_unknown == "fail":
-        print(f"{left_out(left)}; if that is right, --on-unknown skip", file=sys.stderr)
-        return 1
-    return 1 if counts(results)["failed"] or any(r.warning for r in results) else 0
-
-
-def _meaning(method: Any, options: BatchOptions) -> str:
-    """What a random target means, where targets are drawn."""
-    own = getattr(method, "crop_protector", None)
-    return COIN if own is not None and options.photo.wish(own) == "random" else ""
-
-
-def _options(arguments: argparse.Namespace) -> BatchOptions:
-    from faceveil.files.batch import BatchOptions
-    from faceveil.protect.photo import PhotoOptions
-
-    a = arguments
-    if a.jobs < 0:
-        raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more, or 0 for all cores")
-    if a.max_pixels < 1:
-        raise OptionError(f"--max-pixels: got {a.max_pixels}; expected 1 or more")
-    gender = None if a.gender == "auto" else a.gender
-    if a.persons != "photo" and a.target not in (None, "random"):
-        raise OptionError("--persons: it decides random targets; add --target random")
-    if a.persons != "photo" and a.seed is not None and a.key is None:
-        raise OptionError(
-            "--persons: anybody can compute targets from --seed; give --key in its place"
-        )
-    photo = PhotoOptions(a.faces, gender, a.target, a.strength, a.seed, a.aligned, _key(a))
-    return BatchOptions(
-        photo, a.existing, a.on_no_face, a.keep_metadata, a.max_pixels, a.in_place, a.persons
-    )
-
-
-def _key(arguments: argparse.Namespace) -> bytes:
-    from faceveil.protect.keys import read_key
-
-    if arguments.key is None:
-        return b""
-    try:
-        key = read_key(arguments.key)
-    except OptionError as error:
-        raise OptionError(f"--key: {error}") from error
-    _tell(arguments, key.told)
-    return key.secret
-
-
-def _tell(arguments: argparse.Namespace, line: str) -> None:
-    if line and not arguments.quiet:
-        print(line, file=sys.stderr)
-
-
-COIN = (
-    "what software says of these faces is now a coin toss that only your key knows; it may still "
-    "say the truth (--target opposite or neutral for a photo that must not)"
-)
-"""What a random target means, in one sentence."""
-
-
-def method_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of :func:`faceveil.load_protector` that the command line states."""
-    hide = arguments.hide
-    return {
-        "name": arguments.method,
-        "stages": arguments.stages,
-        "combine": arguments.combine,
-        "hide": None if hide is None else tuple(hide.split(",")),
-        "seed": arguments.seed or 0,
-        "device": arguments.device,
-        "precision": arguments.precision,
-    }
-
-
-def _load(arguments: argparse.Namespace, options: BatchOptions, threads: int) -> Protector:
-    from faceveil import load_protector
-
-    protector = load_protector(**method_of(arguments), threads=threads)
-    # A wish that cannot be granted is said before any photo; so is a key that has just been made.
-    if options.photo.wish(protector.crop_protector) == "random":
-        _tell(arguments, _own_key_told(arguments, options))
-    return protector
-
-
-def _own_key_told(arguments: argparse.Namespace, options: BatchOptions) -> str:
-    """What is to be said of this machine's key where it decides; nothing from the second time."""
-    from faceveil.protect.keys import own_key
-
-    return "" if options.photo.key or arguments.seed is not None else own_key().told
+        read = [Path(p) for p in (*arguments.only, *arguments.but)]
+        read += [p for p in (arguments.key, arguments.boxes) if p is not None]
+        own = [p for j in jobs for p in (j.source, j.target)]
+        check_report(arguments.report, [*own, *read])
+    remove_stale({job.target.parent for job in jobs})
+    return photos, clips, left

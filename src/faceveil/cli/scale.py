@@ -156,7 +156,7 @@ def _check(a: argparse.Namespace) -> None:
 
 
 def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str) -> Task:
-    from faceveil.cli.protect import method_of
+    from faceveil.cli.wishes import method_of
     from faceveil.inference.device import Choice
     from faceveil.scale.work import Task
 

@@ -11,8 +11,9 @@ import numpy as np
 from faceveil.errors import OptionError
 from faceveil.evaluation.face_check import FaceCheck, check_faces, finite_or_none, grey_levels
 from faceveil.evaluation.metrics.quality import psnr, ssim_map
+from faceveil.files.boxes import face_values
 from faceveil.imaging.crop import extract_crop, region
-from faceveil.imaging.detect import Detector
+from faceveil.imaging.detect import Detector, numbered, sight_of
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, invert
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.registry import bundled
@@ -28,17 +29,19 @@ class PhotoCheck:
     """A photo before and after.
 
     Attributes:
-        faces: where the faces of the original are, by falling score of the detector.
+        faces: where the faces of the original are, from left to right.
         checks: one check per face, in the same order.
         psnr: in dB, over the luma where faces' canonical frames lie; None where nothing changed
             there, or there is no face.
         ssim: likewise, at most 1; None where there is no face.
+        doubtful: places of the original that may be faces, and were not checked.
     """
 
     faces: tuple[Face, ...]
     checks: tuple[FaceCheck, ...]
     psnr: float | None
     ssim: float | None
+    doubtful: tuple[Face, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -48,10 +51,16 @@ class PhotoCheck:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         faces = [
-            {"box": [float(v) for v in face.box], "score": float(face.score), **check.to_dict()}
+            {**face_values(face), **check.to_dict()}
             for face, check in zip(self.faces, self.checks, strict=True)
         ]
-        return {"passed": self.passed, "psnr": self.psnr, "ssim": self.ssim, "faces": faces}
+        return {
+            "passed": self.passed,
+            "psnr": self.psnr,
+            "ssim": self.ssim,
+            "faces": faces,
+            "doubtful": [face_values(face) for face in self.doubtful],
+        }
 
 
 def check_photos(
@@ -84,16 +93,20 @@ def check_photos(
         own = bundled()
         judges = own.gender if judges is None else judges
         matcher = own.matchers[0] if matcher is None else matcher
-    faces = detector.detect(original)
+    sight = sight_of(detector, original)
+    if any(face.number is None for face in sight.faces):
+        sight = numbered(sight)
+    faces, doubtful = sight.faces, sight.doubtful
     if not faces:
-        return PhotoCheck((), (), None, None)
+        return PhotoCheck((), (), None, None, doubtful)
     frames = [canonical_from_landmarks(face.landmarks) for face in faces]
     crops = [np.stack([extract_crop(p, m) for m in frames]) for p in (original, protected)]
     secret = known_key() if key is None else key
     drawn = [Draw(key=secret).male(crop) for crop in crops[0]] if secret else None
     checks = check_faces(crops[0], crops[1], judges, matcher, threshold, drawn)
     boxes = [region(invert(m), CROP_SIZE, original.shape[:2]) for m in frames]
-    return PhotoCheck(faces, checks, *_face_region_quality(original, protected, boxes))
+    quality = _face_region_quality(original, protected, boxes)
+    return PhotoCheck(faces, checks, *quality, doubtful)
 
 
 def _face_region_quality(

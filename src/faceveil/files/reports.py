@@ -12,6 +12,7 @@ from typing import Any
 
 from faceveil.errors import OptionError, OutputError
 from faceveil.files.batch import FileResult, Status
+from faceveil.files.boxes import face_values
 from faceveil.files.paths import Job, shown
 from faceveil.imaging.encode import write_atomic
 from faceveil.types import ProtectedFace
@@ -57,12 +58,24 @@ def summary(results: Sequence[FileResult], seconds: float, device: str | None = 
     kinds = [f"{photos} photo{'' if photos == 1 else 's'}"] if photos or not clips else []
     kinds += [f"{clips} clip{'s' if clips > 1 else ''}"] if clips else []
     where = f" on {device}" if device else ""
-    return f"{', '.join(kinds)}: {parts}; {faces} faces; {seconds:.1f} s{where}{_told(results)}"
+    named = f"{faces} face{'' if faces == 1 else 's'}"
+    return f"{', '.join(kinds)}: {parts}; {named}; {seconds:.1f} s{where}{_told(results)}"
 
 
 def _told(results: Sequence[FileResult]) -> str:
+    told = []
+    left = sum(len(r.left) for r in results)
+    if left:
+        told.append(f"{left} faces left as they were" if left > 1 else "1 face left as it was")
+    doubtful = sum(len(r.doubtful) for r in results)
+    if doubtful:
+        few = "1 place may be a face and was left"
+        many = f"{doubtful} places may be faces and were left"
+        told.append(f"{many if doubtful > 1 else few} (see faceveil detect, --doubtful)")
     withheld = sum(bool(r.withheld) for r in results)
-    return f"; {withheld} without metadata that may show or name a face" if withheld else ""
+    if withheld:
+        told.append(f"{withheld} without metadata that may show or name a face")
+    return "".join(f"; {line}" for line in told)
 
 
 def to_json(
@@ -78,6 +91,8 @@ def to_json(
             "warning": r.warning,
             "seconds": round(r.seconds, 4),
             "faces": [face_to_dict(f) for f in r.faces],
+            "left": [face_values(f) for f in r.left],
+            "doubtful": [face_values(f) for f in r.doubtful],
             **({"withheld": list(r.withheld)} if r.withheld else {}),
             **_of_clip(r),
         }
@@ -146,9 +161,7 @@ def _of_clip(result: FileResult) -> dict[str, Any]:
 def face_to_dict(face: ProtectedFace) -> dict[str, Any]:
     """A protected face as plain values."""
     return {
-        "box": [round(v, 1) for v in face.face.box],
-        "landmarks": face.face.landmarks.round(1).tolist(),
-        "score": round(face.face.score, 4),
+        **face_values(face.face),
         "gender": face.gender,
         "gender_given": face.gender_given,
         "p_male": None if face.p_male is None else round(face.p_male, 4),

@@ -13,9 +13,11 @@ from faceveil.errors import NoFaceError
 from faceveil.evaluation.check import PhotoCheck, check_photos
 from faceveil.files.memory import room_for
 from faceveil.imaging.decode import decode_photo
-from faceveil.imaging.detect import CenterFace, Detector
+from faceveil.imaging.detect import CenterFace, Detector, numbered, sight_of
 from faceveil.imaging.photo import Photo, as_rgb
+from faceveil.imaging.search import Sight
 from faceveil.judges.registry import JudgeSet, bundled
+from faceveil.protect.choose import Chosen
 from faceveil.protect.protector import Protector
 from faceveil.types import Face, ProtectedFace, Uint8Array
 from faceveil.web.options import ProtectFields
@@ -26,11 +28,12 @@ MAX_PROTECTORS = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
-    """A protected photo, what was done to its faces, and the check where it was asked for."""
+    """A protected photo, what was done to its faces, what was left, and the check if wished."""
 
     photo: Photo
     faces: tuple[ProtectedFace, ...]
     check: PhotoCheck | None
+    chosen: Chosen
 
 
 class _Known:
@@ -113,27 +116,35 @@ class Engine:
         """
         self.protector(ProtectFields())
 
-    def detect(self, data: bytes) -> tuple[tuple[int, int], tuple[Face, ...]]:
-        """Width and height of a photo, and its faces from left to right."""
+    def detect(self, data: bytes) -> tuple[tuple[int, int], Sight]:
+        """Width and height of a photo, and its faces and doubtful places, numbered."""
         with room_for(data, max_pixels=self.max_pixels):
             rgb = as_rgb(decode_photo(data, max_pixels=self.max_pixels))
-            faces = sorted(self.detector.detect(rgb), key=lambda face: face.box[0])
-        return (rgb.shape[1], rgb.shape[0]), tuple(faces)
+            sight = numbered(sight_of(self.detector, rgb))
+        return (rgb.shape[1], rgb.shape[0]), sight
 
-    def protect(self, data: bytes, fields: ProtectFields) -> Done:
+    def protect(self, data: bytes, fields: ProtectFields, name: str = "") -> Done:
         """Protect one photo.
+
+        Args:
+            data: the encoded photo.
+            fields: what to do.
+            name: that the client gave it, by which its boxes are known.
 
         Raises:
             FaceVeilError: if it cannot be done.
         """
+        given = fields.given(name)
         photo = decode_photo(data, max_pixels=self.max_pixels)
-        done, faces = self.protector(fields).protect_loaded(photo, fields.photo_options())
+        protector, options = self.protector(fields), fields.photo_options()
+        chosen = protector.choose(photo, options, given)
+        done, faces = protector.protect_loaded(photo, options, chosen.faces)
         if not faces:
             raise NoFaceError("no face found; expected at least one")
         if not fields.check:
-            return Done(done, faces, None)
+            return Done(done, faces, None, chosen)
         known = _Known(tuple(face.face for face in faces))
-        return Done(done, faces, self._compare(as_rgb(photo), as_rgb(done), known))
+        return Done(done, faces, self._compare(as_rgb(photo), as_rgb(done), known), chosen)
 
     def check(self, original: bytes, protected: bytes) -> PhotoCheck:
         """Compare a photo with its protected copy.
