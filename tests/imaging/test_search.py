@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceveil.imaging.detect import CenterFace
-from faceveil.imaging.search import _OVERLAP, _TILE, _spans, odd, turned_back
+from faceveil.imaging.search import _OVERLAP, _TILE, FINE, _spans, odd, turned_back
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +119,16 @@ def test_an_upside_down_face_of_a_high_score_is_looked_at_again(detector, head, 
     (face,) = detector.detect(photo)
     assert not odd(turned_back(face.landmarks, head.shape[:2], turns, edge=1))
     assert all(odd(np.asarray(f.landmarks, float)) for f in first)
+
+
+def test_tiles_of_plain_paper_are_passed_over(detector, head, monkeypatch):
+    paper = np.full((5000, 3000, 3), 250, np.uint8)
+    paper[100:350, 100:330] = head
+    seen = looks(detector, paper, monkeypatch)
+    tiles = len(list(_spans(round(5000 * FINE)))) * len(list(_spans(round(3000 * FINE))))
+    assert tiles == 6
+    assert len([shape for shape in seen[1:] if max(shape) > 320]) < tiles / 2
+    assert len(detector.detect(paper)) == 1
 
 
 @given(st.integers(1, 40_000))

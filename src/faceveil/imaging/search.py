@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from faceveil.imaging.geometry import canonical_template
+from faceveil.imaging.shrink import halved
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 Found = tuple[Float32Array, Float32Array, Float32Array]
@@ -53,6 +54,7 @@ _BORDERED, _WITHIN = 320, 176  # pixels of a small look with a border, and of th
 # Pixels of a face outside of which landmarks are off by a tenth of the eye distance.
 _SMALL, _LARGE = 36, 400
 _DARK = 100.0  # luma that one pixel in a hundred exceeds
+_FLAT = 24  # levels between the darkest and the lightest of a tile without a face
 _LEAST_SIDE = 9.0  # pixels of the photo; the eyes of a smaller face are closer than 4
 _ODD = 0.2  # by how much a face must score more to be believed with landmarks that fit none
 
@@ -149,12 +151,16 @@ class Search:
     def _tiles(self) -> list[_Place]:
         """Parts of the photo at a finer scale, one after another: their size does not grow."""
         height, width = (max(1, round(side * FINE)) for side in self.rgb.shape[:2])
-        fine = cv2.resize(self.rgb, (width, height), interpolation=cv2.INTER_AREA)
+        fine = cv2.resize(
+            halved(self.rgb, max(height, width))[0], (width, height), interpolation=cv2.INTER_AREA
+        )
         back = np.array(self.rgb.shape[1::-1]) / (width, height)
         found = []
         for y, bottom in _spans(height):
             for x, right in _spans(width):
                 part = np.asarray(fine[y:bottom, x:right], np.uint8)
+                if self._tone is None and int(part.max()) - int(part.min()) < _FLAT:
+                    continue  # paper, or the ground of a screenshot
                 found += [_mapped(p, back, np.array([x, y])) for p in self._look(part)]
         return found
 
