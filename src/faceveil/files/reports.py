@@ -63,19 +63,23 @@ def summary(results: Sequence[FileResult], seconds: float, device: str | None = 
 
 
 def _told(results: Sequence[FileResult]) -> str:
-    told = []
-    left = sum(len(r.left) for r in results)
-    if left:
-        told.append(f"{left} faces left as they were" if left > 1 else "1 face left as it was")
-    doubtful = sum(len(r.doubtful) for r in results)
-    if doubtful:
-        few = "1 place may be a face and was left"
-        many = f"{doubtful} places may be faces and were left"
-        told.append(f"{many if doubtful > 1 else few} (see faceveil detect, --doubtful)")
+    told = told_of_faces(sum(len(r.left) for r in results), sum(len(r.doubtful) for r in results))
     withheld = sum(bool(r.withheld) for r in results)
     if withheld:
         told.append(f"{withheld} without metadata that may show or name a face")
     return "".join(f"; {line}" for line in told)
+
+
+def told_of_faces(left: int, doubtful: int) -> list[str]:
+    """What is said of faces that were not chosen, and of places that may be faces."""
+    told = []
+    if left:
+        told.append(f"{left} faces left as they were" if left > 1 else "1 face left as it was")
+    if doubtful:
+        few = "1 place may be a face and was left"
+        many = f"{doubtful} places may be faces and were left"
+        told.append(f"{many if doubtful > 1 else few} (see faceveil detect, --doubtful)")
+    return told
 
 
 def to_json(
