@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceveil.imaging.detect import CenterFace
-from faceveil.imaging.search import _OVERLAP, _TILE, FINE, _spans, odd, turned_back
+from faceveil.imaging.pose import odd, pose, turned_back
+from faceveil.imaging.search import _OVERLAP, _TILE, FINE, _spans
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,19 @@ def test_a_doubtful_place_costs_one_small_look_in_all_orientations(detector, hea
     seen = looks(detector, photo, monkeypatch)
     assert len(seen) > 1
     assert {max(shape) for shape in seen[1:]} == {192}
+
+
+@pytest.mark.parametrize("angle", [-45, 25, 45, 135])
+def test_a_leaning_face_is_straightened_for_its_landmarks(detector, head, known, angle):
+    height, width = head.shape[:2]
+    map_ = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
+    map_[:, 2] += 50
+    photo = cv2.warpAffine(head, map_, (width + 100, height + 100), borderMode=cv2.BORDER_REFLECT)
+    expected = known.landmarks @ map_[:, :2].T + map_[:, 2]
+    face = max(detector.detect(photo), key=lambda f: f.box[2] - f.box[0])
+    eyes = np.linalg.norm(expected[1] - expected[0])
+    assert np.linalg.norm(face.landmarks - expected, axis=1).mean() < 0.1 * eyes
+    assert abs((pose(np.asarray(face.landmarks))[0] + angle + 180) % 360 - 180) < 12
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
