@@ -84,6 +84,12 @@ def test_a_box_without_a_face_is_an_error(detector, portrait):
         completed(GivenPhoto((GivenFace((900, 0, 990, 90)),)), portrait, detector)
 
 
+def test_boxes_to_search_have_an_end():
+    given = GivenPhoto((GivenFace(BOX),) * 150, (GivenFace(BOX),) * 51)
+    with pytest.raises(OptionError, match="got 201 without landmarks; expected at most 200"):
+        completed(given, np.zeros(SHAPE, np.uint8), FixedDetector())
+
+
 def test_a_moved_box_with_landmarks_left_behind():
     points = tuple(map(tuple, LANDMARKS.tolist()))
     rgb = np.zeros(SHAPE, np.uint8)

@@ -217,7 +217,8 @@ def without_face(job: Job, options: BatchOptions, chosen: Chosen | None = None) 
     """
     found = "no face found"
     if chosen is not None and chosen.left:
-        found = f"none of {len(chosen.left)} faces chosen"
+        count = len(chosen.left)
+        found = f"none of {count} faces chosen" if count > 1 else "its face was not chosen"
     elif chosen is not None and chosen.doubtful:
         count = len(chosen.doubtful)
         found += f" ({count} place{'s' if count > 1 else ''} may be)"

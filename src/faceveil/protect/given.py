@@ -16,6 +16,9 @@ from faceveil.types import Face, Float32Array, Uint8Array
 MOST_FACES = 1000
 """Faces that may be given for one photo."""
 
+MOST_SEARCHED = 200
+"""Of these, boxes in which landmarks are looked for: each is a search."""
+
 LEAST_EYES = 2.0
 """Pixels between the eyes of the smallest face that may be given: less holds no gender."""
 
@@ -72,6 +75,11 @@ def completed(given: GivenPhoto, rgb: Uint8Array, detector: Detector) -> Sight:
     if given.size not in (None, (width, height)):
         got = "{} x {}".format(*given.size or ())
         raise OptionError(f"boxes: for a photo of {got} pixels; this one has {width} x {height}")
+    searched = sum(face.landmarks is None for face in (*given.faces, *given.doubtful))
+    if searched > MOST_SEARCHED:
+        raise OptionError(
+            f"boxes: got {searched} without landmarks; expected at most {MOST_SEARCHED} for a photo"
+        )
     faces = tuple(_completed(face, i, rgb, detector) for i, face in enumerate(given.faces))
     maybe = tuple(_completed(face, i, rgb, detector) for i, face in enumerate(given.doubtful))
     return Sight(checked(faces, rgb.shape), checked(maybe, rgb.shape))
