@@ -1,5 +1,6 @@
 """The public API is frozen: a change here is a change for users, and goes into the CHANGELOG."""
 
+import dataclasses
 import inspect
 
 import pytest
@@ -39,7 +40,7 @@ def test_signatures():
     ]  # fmt: skip
     assert names(faceveil.Protector.protect_photo) == [
         "self", "photo", "faces", "gender", "target", "strength", "seed", "aligned",
-        "key", "person",
+        "key", "person", "doubtful",
     ]  # fmt: skip
     assert names(faceveil.Protector.protect_crops) == [
         "self", "crops", "genders", "target", "strength", "seed", "key",
@@ -49,3 +50,11 @@ def test_signatures():
 def test_unknown_name():
     with pytest.raises(AttributeError, match="nothing"):
         faceveil.nothing  # noqa: B018
+
+
+def test_fields():
+    def names(cls):
+        return [field.name for field in dataclasses.fields(cls)]
+
+    assert names(faceveil.Face) == ["box", "landmarks", "score", "number"]
+    assert names(faceveil.ProtectedPhoto) == ["image", "faces", "left", "doubtful"]

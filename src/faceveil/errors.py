@@ -35,6 +35,10 @@ class NoFaceError(FaceVeilError):
     """A photo shows no face where one is needed."""
 
 
+class DoubtfulFaceError(FaceVeilError):
+    """A photo has places that may be faces, where that is to be an error."""
+
+
 class ModelError(FaceVeilError):
     """A model file is missing, damaged, or not what its card says."""
 

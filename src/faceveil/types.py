@@ -28,11 +28,14 @@ class Face:
         landmarks: (5, 2) float32 (x, y) in pixels of the upright photo, ordered image-left eye,
             image-right eye, nose tip, image-left and image-right mouth corner.
         score: the detector's confidence in [0, 1]; 1.0 where the caller gave the face.
+        number: its place from left to right in the photo, from 0, as reports and ``faces`` count;
+            None where nobody counted.
     """
 
     box: tuple[float, float, float, float]
     landmarks: Float32Array
     score: float = 1.0
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,12 @@ class ProtectedPhoto:
 
     Attributes:
         image: (H, W, 3) uint8 RGB, the size of the input; equal to it outside the faces.
-        faces: one entry per protected face, in the order of the detector's scores.
+        faces: one entry per protected face, from left to right; the caller's own in their order.
+        left: faces that were found and not chosen.
+        doubtful: places that may be faces, with their scores, and were left as they are.
     """
 
     image: Uint8Array
     faces: tuple[ProtectedFace, ...]
+    left: tuple[Face, ...] = ()
+    doubtful: tuple[Face, ...] = ()

@@ -16,6 +16,8 @@ from faceveil.files.batch import BatchOptions, protect_files
 from faceveil.files.jobs import plan_jobs
 from faceveil.files.reports import counts, summary
 from faceveil.imaging.encode import TEMPORARY
+from faceveil.imaging.photo import as_rgb
+from faceveil.protect.given import completed
 from faceveil.protect.photo import PhotoOptions, protect_photo
 from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
 
@@ -29,8 +31,15 @@ class FakeProtector:
         self.detector = detector or FixedDetector()
         self.crop_protector = BrightenProtector()
 
+    def choose(self, photo, options, given=None):
+        rgb = as_rgb(photo)
+        sight = None if given is None else completed(given, rgb, self.detector)
+        return options.choose(rgb, self.detector, sight)
+
     def protect_loaded(self, photo, options, given=None):
-        return protect_photo(photo, BrightenProtector(), FixedEstimator(), self.detector, options)
+        return protect_photo(
+            photo, BrightenProtector(), FixedEstimator(), self.detector, options, given
+        )
 
 
 def write_photo(path, seed=0):
@@ -179,7 +188,7 @@ def test_memory_is_bounded(tmp_path):
     class Counting(FakeProtector):
         def protect_loaded(self, photo, options, given=None):
             opened.append(1)
-            return super().protect_loaded(photo, options)
+            return super().protect_loaded(photo, options, given)
 
     jobs = plan_jobs([str(folder)], tmp_path / "out")
     stream = protect_files(jobs, Counting(), BatchOptions(PhotoOptions()), 2)
@@ -204,7 +213,7 @@ from tests.files.test_batch import FakeProtector, run
 class Slow(FakeProtector):
     def protect_loaded(self, photo, options, given=None):
         time.sleep(0.02)
-        return super().protect_loaded(photo, options)
+        return super().protect_loaded(photo, options, given)
 print("ready", flush=True)
 run(Path(sys.argv[1]), Path(sys.argv[2]), workers=2, protector=Slow())
 """
@@ -248,7 +257,7 @@ def test_another_run_writes_the_output_meanwhile(tmp_path, existing, status):
         def protect_loaded(self, photo, options, given=None):
             out.parent.mkdir()
             out.write_bytes(b"the other run's")
-            return super().protect_loaded(photo, options)
+            return super().protect_loaded(photo, options, given)
 
     (result,) = run(tmp_path / "in", tmp_path / "out", protector=Late(), existing=existing)
     assert result.status == status

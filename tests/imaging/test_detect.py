@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from faceveil.errors import ModelError, OptionError
-from faceveil.imaging.detect import DOUBTFUL, CenterFace, _suppress, choose_faces
+from faceveil.errors import ModelError
+from faceveil.imaging.detect import DOUBTFUL, CenterFace, _suppress
 from faceveil.inference.device import Choice
-from faceveil.types import Face
 
 
 @pytest.fixture(scope="module")
@@ -68,28 +67,6 @@ def test_damaged_model(tmp_path):
     path.write_bytes(b"\x08\x07hello")
     with pytest.raises(ModelError, match="not a usable ONNX model"):
         CenterFace(path)
-
-
-def faces():
-    points = np.zeros((5, 2), np.float32)
-    boxes = [(50, 0, 60, 10), (0, 0, 30, 30), (80, 0, 90, 10)]
-    return tuple(Face(b, points, s) for b, s in zip(boxes, (0.9, 0.8, 0.7), strict=True))
-
-
-def test_choosing():
-    all_faces = faces()
-    middle, left, right = all_faces
-    assert choose_faces(all_faces, "all") == all_faces
-    assert choose_faces(all_faces, "largest") == (left,)
-    assert choose_faces(all_faces, "0") == (left,)
-    assert choose_faces(all_faces, "2,1") == (middle, right)
-    assert choose_faces((), "largest") == ()
-
-
-@pytest.mark.parametrize("which", ["3", "none", "-1", "1,,2", ""])
-def test_bad_choice(which):
-    with pytest.raises(OptionError, match="faces"):
-        choose_faces(faces(), which)
 
 
 def test_suppression_keeps_the_best_of_overlapping_boxes():

@@ -1,13 +1,10 @@
-"""From the network's maps to faces, and which faces are taken."""
+"""From the network's maps to faces."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from faceveil.imaging.detect import CenterFace, choose_faces
+from faceveil.imaging.detect import CenterFace
 from faceveil.inference.device import Choice
-from faceveil.types import Face
 
 
 class OneFace:
@@ -55,16 +52,3 @@ def test_network_sees_whole_multiples_of_32():
     detector._session = network = OneFace(2, 3)
     detector.detect(np.zeros((333, 400, 3), np.uint8))
     assert network.shape == (1, 3, 352, 416)
-
-
-corner = st.floats(0, 500)
-
-
-@given(st.lists(st.tuples(corner, corner, st.floats(1, 300), st.floats(1, 300)), min_size=1,
-                max_size=6))  # fmt: skip
-def test_largest_is_the_one_of_largest_area(boxes):
-    points = np.zeros((5, 2), np.float32)
-    faces = tuple(Face((x, y, x + w, y + h), points, 0.5) for x, y, w, h in boxes)
-    (found,) = choose_faces(faces, "largest")
-    area = (found.box[2] - found.box[0]) * (found.box[3] - found.box[1])
-    assert area == pytest.approx(max(w * h for _, _, w, h in boxes), rel=1e-6)

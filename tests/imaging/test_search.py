@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceveil.imaging.detect import CenterFace
-from faceveil.imaging.search import _OVERLAP, _TILE, _spans, odd, turned_back
+from faceveil.imaging.pose import odd, pose, turned_back
+from faceveil.imaging.search import _OVERLAP, _TILE, FINE, _spans
 from faceveil.inference.device import Choice
 
 
@@ -113,6 +114,19 @@ def test_a_doubtful_place_costs_one_small_look_in_all_orientations(detector, hea
     assert {max(shape) for shape in seen[1:]} == {192}
 
 
+@pytest.mark.parametrize("angle", [-45, 25, 45, 135])
+def test_a_leaning_face_is_straightened_for_its_landmarks(detector, head, known, angle):
+    height, width = head.shape[:2]
+    map_ = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
+    map_[:, 2] += 50
+    photo = cv2.warpAffine(head, map_, (width + 100, height + 100), borderMode=cv2.BORDER_REFLECT)
+    expected = known.landmarks @ map_[:, :2].T + map_[:, 2]
+    face = max(detector.detect(photo), key=lambda f: f.box[2] - f.box[0])
+    eyes = np.linalg.norm(expected[1] - expected[0])
+    assert np.linalg.norm(face.landmarks - expected, axis=1).mean() < 0.1 * eyes
+    assert abs((pose(np.asarray(face.landmarks))[0] + angle + 180) % 360 - 180) < 12
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_an_upside_down_face_of_a_high_score_is_looked_at_again(detector, head, turns):
     photo = np.ascontiguousarray(np.rot90(head, turns))
@@ -120,6 +134,16 @@ def test_an_upside_down_face_of_a_high_score_is_looked_at_again(detector, head, 
     (face,) = detector.detect(photo)
     assert not odd(turned_back(face.landmarks, head.shape[:2], turns, edge=1))
     assert all(odd(np.asarray(f.landmarks, float)) for f in first)
+
+
+def test_tiles_of_plain_paper_are_passed_over(detector, head, monkeypatch):
+    paper = np.full((5000, 3000, 3), 250, np.uint8)
+    paper[100:350, 100:330] = head
+    seen = looks(detector, paper, monkeypatch)
+    tiles = len(list(_spans(round(5000 * FINE)))) * len(list(_spans(round(3000 * FINE))))
+    assert tiles == 6
+    assert len([shape for shape in seen[1:] if max(shape) > 320]) < tiles / 2
+    assert len(detector.detect(paper)) == 1
 
 
 @given(st.integers(1, 40_000))

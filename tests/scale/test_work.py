@@ -12,6 +12,7 @@ from faceveil.cli.main import main
 from faceveil.errors import FaceVeilError, OptionError
 from faceveil.files.batch import BatchOptions, protect_files
 from faceveil.files.jobs import plan_jobs
+from faceveil.imaging.search import Sight
 from faceveil.protect.photo import PhotoOptions
 from faceveil.scale import parquet
 from faceveil.scale.columns import image_column
@@ -21,6 +22,7 @@ from faceveil.scale.plan import open_pair, plan
 from faceveil.scale.storage import Store
 from faceveil.scale.work import Bench, Task
 from tests.files.test_batch import FakeProtector
+from tests.protect.fakes import FixedDetector
 from tests.scale import inputs
 
 
@@ -63,6 +65,17 @@ def test_same_bytes_as_the_local_engine(portrait, tmp_path):
         "sub/p002.png": "protect",
     }
     assert not list((tmp_path / "out").rglob("*.faceveil-tmp"))
+
+
+def test_places_that_may_be_faces_are_counted(portrait, tmp_path):
+    class Unsure(FixedDetector):
+        def search(self, rgb):
+            return Sight(self.faces, self.faces * 2)
+
+    source = inputs.folder(tmp_path / "in", portrait, 3)
+    (part,), worker = bench(source, tmp_path / "out", FakeProtector(Unsure()))
+    row = worker.do(part)
+    assert (row["faces"], row["left"], row["doubtful"]) == (3, 0, 6)
 
 
 def test_part_ids_depend_on_the_input_only(portrait, tmp_path):
@@ -110,7 +123,7 @@ class Mortal(FakeProtector):
         self.left -= 1
         if self.left < 0:
             raise SystemExit
-        return super().protect_loaded(photo, options)
+        return super().protect_loaded(photo, options, given)
 
 
 def test_a_photo_that_workers_die_on_is_given_up(portrait, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 import faceveil
 from faceveil.cli.live import run_live
 from faceveil.cli.main import build_parser, main
-from faceveil.cli.protect import _options
+from faceveil.cli.options import options_of
 from faceveil.errors import ClipError, OptionError
 from faceveil.protect.photo import PhotoOptions
 from faceveil.video.live import SIGHTS, Live
@@ -63,7 +63,7 @@ def face_mask(i):
 def call(output, camera, protector, *more, workers=2):
     argv = ["protect", "--camera", "0", "-o", str(output), *more]
     arguments = build_parser().parse_args(argv)
-    return run_live(arguments, _options(arguments), protector, workers, camera)
+    return run_live(arguments, options_of(arguments), protector, workers, camera)
 
 
 def test_every_frame_is_protected_for_one_target(portrait, protector):

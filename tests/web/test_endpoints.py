@@ -153,3 +153,60 @@ def test_options_that_no_photo_can_have_are_refused_for_a_zip_too(fields):
     files = [("photo", "a.png", picture()), ("photo", "b.png", picture())]
     answer = post(client, "protect", files, answer="zip", **fields)
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_option")
+
+
+def test_boxes_in_place_of_the_detector(photo):
+    from tests.protect.fakes import LANDMARKS, FixedDetector
+
+    client = client_of(engine=fake_engine(detector=FixedDetector(())))
+    box = {"box": [40, 40, 120, 140], "landmarks": LANDMARKS.tolist()}
+    found = {"width": 160, "height": 160, "faces": [box], "doubtful": []}
+    whole = pixels(photo)
+    for boxes in ([box], found, {"b.png": [], "a.png": found}):
+        fields = {"answer": "json", "boxes": json.dumps(boxes)}
+        body = post(client, "protect", [("photo", "a.png", photo)], **fields).json()
+        assert [(f["number"], f["box"]) for f in body["faces"]] == [(0, [40, 40, 120, 140])]
+        assert (pixels(base64.b64decode(body["image"])) != whole).any()
+    many = json.dumps([box] * 300)
+    body = post(client, "protect", {"photo": photo}, answer="json", boxes=many).json()
+    assert len(body["faces"]) == 300
+
+
+@pytest.mark.parametrize(
+    ("boxes", "code", "reason"),
+    [
+        ("[[1,2,3]]", "bad_option", "expected 4 numbers"),
+        ("{", "bad_option", "no JSON"),
+        ("[[40, 40, 120, 140]]", "no_face", "no face found in it"),
+        ('{"faces": [], "width": 9, "height": 9}', "bad_option", "for a photo of 9 x 9 pixels"),
+    ],
+)
+def test_boxes_that_cannot_be_used(photo, boxes, code, reason):
+    from tests.protect.fakes import FixedDetector
+
+    client = client_of(engine=fake_engine(detector=FixedDetector(())))
+    answer = post(client, "protect", {"photo": photo}, boxes=boxes)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert reason in answer.json()["message"]
+
+
+def test_places_that_may_be_faces(photo):
+    from faceveil.imaging.search import Sight
+    from faceveil.types import Face
+    from tests.protect.fakes import LANDMARKS, FixedDetector
+
+    class Unsure(FixedDetector):
+        def search(self, rgb):
+            return Sight(self.faces, (Face((5.0, 5.0, 35.0, 40.0), LANDMARKS, 0.3),))
+
+    client = client_of(engine=fake_engine(detector=Unsure()))
+    found = post(client, "detect", {"photo": photo}).json()
+    assert [(f["number"], f["score"]) for f in found["doubtful"]] == [(1, 0.3)]
+    done = post(client, "protect", {"photo": photo}, answer="json").json()
+    assert ([f["number"] for f in done["faces"]], len(done["doubtful"])) == ([0], 1)
+    done = post(client, "protect", {"photo": photo}, answer="json", doubtful="protect").json()
+    assert ([f["number"] for f in done["faces"]], done["doubtful"]) == ([0, 1], [])
+    left = post(client, "protect", {"photo": photo}, answer="json", faces="1").json()
+    assert [f["number"] for f in left["left"]] == [0]
+    answer = post(client, "protect", {"photo": photo}, doubtful="fail")
+    assert (answer.status_code, answer.json()["code"]) == (422, "doubtful")

@@ -135,6 +135,9 @@ def table(result: Any, *, whole: bool = True) -> str:
             again = edited[number]
             words = again.label if again.passed else f"{again.label}: {again.verdict}"
             lines.append(f"       after {name}: {words}")
+    if result.doubtful:
+        count = len(result.doubtful)
+        lines.append(f"{count} more place{'s' if count > 1 else ''} may be faces: not checked")
     if whole:
         lines += [f"({result.asked})", *coin(c.outcome for c in result.checks)]
     return "\n".join(lines)
@@ -151,7 +154,7 @@ def write_sheet(path: Path | None, rows: Sequence[Checked]) -> None:
 
 def coin(outcomes: Iterable[str]) -> list[str]:
     """What it means that faces read as drawn, where any does."""
-    from faceveil.cli.protect import COIN
+    from faceveil.cli.options import COIN
 
     return [COIN] if "as_drawn" in set(outcomes) else []
 

@@ -30,6 +30,8 @@ def may_check(arguments: argparse.Namespace) -> None:
     cases = [
         (a.in_place, "--in-place", "the originals are gone then"),
         (a.aligned, "--aligned", "it finds faces in whole photos"),
+        (a.only or a.but, "--only and --except", "it would look at the faces that are left too"),
+        (a.boxes, "--boxes", "it looks for faces by itself"),
         (a.camera is not None, "--camera", "it is for photos"),
         (a.engine == "ray", "--engine ray", "run faceveil check on both folders"),
     ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceveil.cli.device import add_arguments as add_device
 from faceveil.cli.live import add_arguments as add_live
+from faceveil.cli.options import chosen_by, in_vain, load, meaning, options_of, refuse, tell
 from faceveil.cli.scale import add_arguments as add_scale
 from faceveil.errors import OptionError
 
@@ -29,7 +30,9 @@ def add_parser(commands: Any) -> None:
     )
     p.add_argument("inputs", nargs="*", metavar="INPUT", help="file, folder or glob pattern")
     where = p.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--output", metavar="DIR", help="folder of the results")
+    where.add_argument(
+        "-o", "--output", metavar="DIR", help="folder of the results, or a file for one input"
+    )
     where.add_argument("--in-place", action="store_true", help="write over the inputs")
     p.add_argument("--method", default="default", help="protector (see: faceveil models)")
     p.add_argument(
@@ -90,8 +93,37 @@ def add_parser(commands: Any) -> None:
         "--faces",
         default="all",
         metavar="all|largest|I,J",
-        help="which faces; numbers count from 0, left to right, in clips by first appearance "
-        "(default: all)",
+        help="which faces; numbers count from 0, left to right (see: faceveil detect), in clips by "
+        "first appearance (default: all)",
+    )
+    p.add_argument(
+        "--doubtful",
+        choices=("report", "protect", "fail"),
+        default="report",
+        help="places that may be faces: leave them and say how many (default), protect them like "
+        "faces, or count the photo as failed",
+    )
+    p.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PHOTO",
+        help="protect only the person of this photo; may be repeated",
+    )
+    p.add_argument(
+        "--except",
+        action="append",
+        default=[],
+        dest="but",
+        metavar="PHOTO",
+        help="leave the person of this photo as they are; may be repeated",
+    )
+    p.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="FILE.json",
+        help="faces of photos by name, as faceveil detect --json prints them: those photos are not "
+        "searched",
     )
     p.add_argument(
         "--aligned",
@@ -179,37 +211,93 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
     """
     import cv2
 
-    from faceveil.cli.batches import run_clips, run_photos
-    from faceveil.cli.check import write_sheet
-    from faceveil.cli.checked import check_results, tell_checked
     from faceveil.cli.live import run_live
     from faceveil.cli.scale import run_scale
-    from faceveil.files.jobs import plan_jobs
     from faceveil.files.memory import hand_back_large_blocks
-    from faceveil.files.paths import is_clip, shown
-    from faceveil.files.reports import (
-        counts,
-        left_out,
-        summary,
-        write_report,
-    )
     from faceveil.imaging.decode import lift_pillow_limit
-    from faceveil.imaging.encode import remove_stale
     from faceveil.inference.device import usable_cores
 
     hand_back_large_blocks()
     lift_pillow_limit()
-    options = _options(arguments)
+    options = options_of(arguments)
     if arguments.camera is not None:
+        refuse(arguments, "--camera")
         cv2.setNumThreads(1)  # frames side by side, each on one core
         workers = arguments.jobs or usable_cores()
-        return run_live(arguments, options, protector or _load(arguments, options, 1), workers)
+        return run_live(arguments, options, protector or load(arguments, options, 1), workers)
     if not arguments.inputs:
         raise OptionError("no INPUT; expected files, folders or glob patterns, or --camera")
     if arguments.engine == "ray":
+        refuse(arguments, "--engine ray")
         return run_scale(arguments, options)
     if arguments.output == "-":
         raise OptionError("--output -: photos and clips cannot go to a pipe; expected a folder")
+    return _run_files(arguments, options, protector)
+
+
+def _run_files(
+    arguments: argparse.Namespace, options: BatchOptions, protector: Protector | None
+) -> int:
+    """Photos side by side, then clips one after another; what became of them is said."""
+    import cv2
+
+    from faceveil.cli.batches import run_clips, run_photos
+    from faceveil.cli.check import write_sheet
+    from faceveil.cli.checked import check_results, tell_checked
+    from faceveil.files.reports import counts, left_out, summary, write_report
+    from faceveil.inference.device import usable_cores
+
+    photos, clips, left = _planned(arguments, options)
+    cores = usable_cores()
+    workers = min(arguments.jobs or cores, max(len(photos), 1))
+    # One clip at a time, on as many cores as there are jobs for photos.
+    threads = arguments.jobs or cores
+    start = time.perf_counter()
+    results: list[FileResult] = []
+    if photos:
+        each = max(1, cores // workers)
+        cv2.setNumThreads(each)  # several photos at once leave one core for each
+        method = protector or load(arguments, options, each)
+        options = chosen_by(arguments, options, photos, method.detector)
+        results += run_photos(photos, method, options, workers, arguments.quiet)
+    if clips:
+        if arguments.doubtful != "report":
+            tell(arguments, "--doubtful: for photos; in clips what may be a face is left")
+        cv2.setNumThreads(1)  # frames side by side, each on one core
+        method = protector or load(arguments, options, 1, told=bool(photos))
+        results += run_clips(clips, method, options, threads, arguments.quiet)
+    checked = check_results(results if arguments.check else [], method, options, workers)
+    write_sheet(arguments.sheet, checked)
+    if arguments.report is not None:
+        from faceveil.cli.report import report_of
+
+        text = report_of(arguments, method, options, results, left, checked)
+        write_report(arguments.report, text)
+    if not arguments.quiet:
+        print(summary(results, time.perf_counter() - start, method.device), file=sys.stderr)
+        tell_checked(checked)
+        tell(arguments, in_vain(arguments, method, options))
+        tell(arguments, meaning(method, options))
+    if left and arguments.on_unknown == "fail":
+        print(f"{left_out(left)}; if that is right, --on-unknown skip", file=sys.stderr)
+        return 1
+    bad = counts(results)["failed"] or any(r.warning for r in results)
+    return 1 if bad or not all(row.passed for row in checked) else 0
+
+
+def _planned(
+    arguments: argparse.Namespace, options: BatchOptions
+) -> tuple[list[Job], list[Job], list[Job]]:
+    """Photos, clips, and what is not looked at.
+
+    Raises:
+        OptionError: if there is nothing to do, or something that cannot be done.
+    """
+    from faceveil.files.jobs import plan_jobs
+    from faceveil.files.paths import is_clip, shown
+    from faceveil.files.reports import check_report, left_out
+    from faceveil.imaging.encode import remove_stale
+
     output = None if arguments.output is None else Path(arguments.output)
     jobs = plan_jobs(arguments.inputs, output, in_place=arguments.in_place)
     left = [job for job in jobs if job.unknown]
@@ -222,164 +310,16 @@ def run(arguments: argparse.Namespace, protector: Protector | None = None) -> in
         )
     clips = [job for job in jobs if is_clip(job.source)]
     photos = [job for job in jobs if not is_clip(job.source)]
-    _check_time(options, clips)
-    cores = usable_cores()
-    workers = min(arguments.jobs or cores, max(len(photos), 1))
-    # One clip at a time, on as many cores as there are jobs for photos.
-    threads = arguments.jobs or cores
-    _check_places(arguments, jobs)
-    remove_stale({job.target.parent for job in jobs})
-    start = time.perf_counter()
-    results: list[FileResult] = []
-    if photos:
-        each = max(1, cores // workers)
-        cv2.setNumThreads(each)  # several photos at once leave one core for each
-        method = protector or _load(arguments, options, each)
-        results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
-        cv2.setNumThreads(1)  # frames side by side, each on one core
-        method = protector or _load(arguments, options, 1, told=bool(photos))
-        results += run_clips(clips, method, options, threads, arguments.quiet)
-    checked = check_results(results if arguments.check else [], method, options, workers)
-    write_sheet(arguments.sheet, checked)
-    device = method.device
-    if arguments.report is not None:
-        from faceveil.cli.report import report_of
-
-        text = report_of(arguments, method, options, results, left, checked)
-        write_report(arguments.report, text)
-    if not arguments.quiet:
-        print(summary(results, time.perf_counter() - start, device), file=sys.stderr)
-        tell_checked(checked)
-        _tell(arguments, _meaning(method, options))
-    if left and arguments.on_unknown == "fail":
-        print(f"{left_out(left)}; if that is right, --on-unknown skip", file=sys.stderr)
-        return 1
-    bad = counts(results)["failed"] or any(r.warning for r in results)
-    return 1 if bad or not all(row.passed for row in checked) else 0
-
-
-def _check_places(arguments: argparse.Namespace, jobs: list[Job]) -> None:
-    """Refuse a report or sheet over a file of the run, before anything is done."""
-    from faceveil.files.reports import check_report
-
-    key = [] if arguments.key is None else [arguments.key]
-    kept = [*(path for job in jobs for path in (job.source, job.target)), *key]
+        refuse(arguments, "clips")
+    elif options.time is not None:
+        raise OptionError("--time: for clips, and there are only photos; leave it out")
+    # A report or sheet over a file of the run is refused before anything is done.
+    kept = [Path(p) for p in (*arguments.only, *arguments.but)]
+    kept += [p for p in (arguments.key, arguments.boxes) if p is not None]
+    kept += [p for j in jobs for p in (j.source, j.target)]
     for flag, path in (("--report", arguments.report), ("--sheet", arguments.sheet)):
         if path is not None:
             check_report(path, kept, flag)
-
-
-def _meaning(method: Protector, options: BatchOptions) -> str:
-    """What a random target means, where targets are drawn."""
-    return COIN if options.photo.aim(method.crop_protector).target == "random" else ""
-
-
-def _options(arguments: argparse.Namespace) -> BatchOptions:
-    from faceveil.cli.checked import may_check
-    from faceveil.files.batch import BatchOptions
-    from faceveil.protect.photo import PhotoOptions
-
-    a = arguments
-    if a.jobs < 0:
-        raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more, or 0 for all cores")
-    if a.max_pixels < 1:
-        raise OptionError(f"--max-pixels: got {a.max_pixels}; expected 1 or more")
-    may_check(a)
-    gender = None if a.gender == "auto" else a.gender
-    if a.persons != "photo" and a.target not in (None, "random"):
-        raise OptionError("--persons: it decides random targets; add --target random")
-    if a.persons != "photo" and a.seed is not None and a.key is None:
-        raise OptionError(
-            "--persons: anybody can compute targets from --seed; give --key in its place"
-        )
-    photo = PhotoOptions(a.faces, gender, a.target, a.strength, a.seed, a.aligned, _key(a))
-    return BatchOptions(
-        photo,
-        a.existing,
-        a.on_no_face,
-        a.keep_metadata,
-        a.max_pixels,
-        a.in_place,
-        a.persons,
-        _part(a),
-    )
-
-
-def _part(a: argparse.Namespace) -> tuple[float, float] | None:
-    if a.time is None:
-        return None
-    from faceveil.video.times import parse_part
-
-    for given, name in (
-        (a.in_place, "--in-place, which would throw the rest of the clip away; state --output"),
-        (a.camera is not None, "--camera"),
-        (a.engine == "ray", "--engine ray"),
-    ):
-        if given:
-            raise OptionError(f"--time: not with {name}")
-    return parse_part(a.time)
-
-
-def _check_time(options: BatchOptions, clips: list[Job]) -> None:
-    if options.time is not None and not clips:
-        raise OptionError("--time: for clips, and there are only photos; leave it out")
-
-
-def _key(arguments: argparse.Namespace) -> bytes:
-    from faceveil.protect.keys import read_key
-
-    if arguments.key is None:
-        return b""
-    try:
-        key = read_key(arguments.key)
-    except OptionError as error:
-        raise OptionError(f"--key: {error}") from error
-    _tell(arguments, key.told)
-    return key.secret
-
-
-def _tell(arguments: argparse.Namespace, line: str) -> None:
-    if line and not arguments.quiet:
-        print(line, file=sys.stderr)
-
-
-COIN = (
-    "what software says of these faces is now a coin toss that only your key knows; it may still "
-    "say the truth (--target opposite or neutral for a photo that must not)"
-)
-"""What a random target means, in one sentence."""
-
-
-def method_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of :func:`faceveil.load_protector` that the command line states."""
-    hide = arguments.hide
-    return {
-        "name": arguments.method,
-        "stages": arguments.stages,
-        "combine": arguments.combine,
-        "hide": None if hide is None else tuple(hide.split(",")),
-        "seed": arguments.seed or 0,
-        "device": arguments.device,
-        "precision": arguments.precision,
-    }
-
-
-def _load(
-    arguments: argparse.Namespace, options: BatchOptions, threads: int, *, told: bool = False
-) -> Protector:
-    """The protector; ``told``: what is to be said of the key has been said in this run."""
-    from faceveil import load_protector
-
-    protector = load_protector(**method_of(arguments), threads=threads)
-    # A target that cannot be had is said before any photo; so is a key that has just been made.
-    if options.photo.aim(protector.crop_protector).target == "random" and not told:
-        _tell(arguments, _own_key_told(arguments, options))
-    return protector
-
-
-def _own_key_told(arguments: argparse.Namespace, options: BatchOptions) -> str:
-    """What is to be said of this machine's key where it decides."""
-    from faceveil.protect.keys import own_key
-
-    return "" if options.photo.key or arguments.seed is not None else own_key().told
+    remove_stale({job.target.parent for job in jobs})
+    return photos, clips, left

@@ -15,6 +15,7 @@ from typing import Any
 from faceveil.cli.pairs import Checked
 from faceveil.evaluation.face_check import FaceCheck
 from faceveil.files.batch import BatchOptions, FileResult
+from faceveil.files.boxes import face_values
 from faceveil.files.jobs import Job
 from faceveil.files.reports import counts
 from faceveil.inference.card import loaded_files
@@ -27,9 +28,9 @@ SCHEMA = 1
 """Version of the schema; a field that goes or changes its meaning makes another one."""
 
 _ASKED = (
-    *("output", "in_place", "stages", "combine", "hide", "seed", "persons", "faces", "aligned"),
+    *("output", "in_place", "stages", "combine", "hide", "seed", "persons", "faces", "doubtful"),
     *("on_no_face", "on_unknown", "existing", "keep_metadata", "max_pixels", "jobs", "device"),
-    "precision",
+    *("precision", "aligned"),
 )
 
 
@@ -106,6 +107,8 @@ def _file(result: FileResult, row: Checked | None, random: bool) -> dict[str, An
         "warning": result.warning,
         "seconds": round(result.seconds, 4),
         "faces": [_face(face) for face in result.faces],
+        "left": [face_values(face) for face in result.left],
+        "doubtful": [face_values(face) for face in result.doubtful],
         "withheld": list(result.withheld),
         "left_out": list(result.left_out),
         "check": None if row is None else _check(row, random),
@@ -113,12 +116,7 @@ def _file(result: FileResult, row: Checked | None, random: bool) -> dict[str, An
 
 
 def _face(face: ProtectedFace) -> dict[str, Any]:
-    return {
-        "box": [round(v, 1) for v in face.face.box],
-        "landmarks": face.face.landmarks.round(1).tolist(),
-        "score": round(face.face.score, 4),
-        "mean_change": round(face.mean_change, 5),
-    }
+    return {**face_values(face.face), "mean_change": round(face.mean_change, 5)}
 
 
 def _check(row: Checked, random: bool) -> dict[str, Any]:

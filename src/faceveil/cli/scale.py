@@ -156,7 +156,7 @@ def _check(a: argparse.Namespace) -> None:
 
 
 def _task(a: argparse.Namespace, options: BatchOptions, source: str, output: str) -> Task:
-    from faceveil.cli.protect import method_of
+    from faceveil.cli.options import method_of
     from faceveil.inference.device import Choice
     from faceveil.scale.work import Task
 
@@ -179,7 +179,10 @@ def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
         "faceveil": __version__,
         "input": shown_address(task.source),
         **{k: list(v) if isinstance(v, tuple) else v for k, v in task.method.items()},
-        **{k: getattr(photo, k) for k in ("faces", "gender", "target", "strength", "aligned")},
+        **{
+            k: getattr(photo, k)
+            for k in ("faces", "doubtful", "gender", "target", "strength", "aligned")
+        },
         **{k: getattr(options, k) for k in ("on_no_face", "keep_metadata", "max_pixels")},
         "persons": options.persons,
         "key": stretched(secret, b"job", 8).hex() if secret else None,
@@ -194,16 +197,17 @@ def _settings(a: argparse.Namespace, task: Task) -> dict[str, Any]:
 def _totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
     kinds = ("protected", "no_face", "skipped", "failed")
     totals: dict[str, Any] = {"counts": {k: sum(r["counts"][k] for r in rows) for k in kinds}}
-    for name in ("faces", "bytes_in", "bytes_out"):
-        totals[name] = sum(row[name] for row in rows)
+    for name in ("faces", "left", "doubtful", "bytes_in", "bytes_out"):
+        totals[name] = sum(row.get(name, 0) for row in rows)
     return totals
 
 
 def _summary(totals: dict[str, Any], before: int, seconds: float) -> None:
-    from faceveil.files.reports import LABELS
+    from faceveil.files.reports import LABELS, told_of_faces
 
     counts = totals["counts"]
     parts = ", ".join(f"{counts[status]} {label}" for status, label in LABELS.items())
     earlier = f" ({before} parts were done before)" if before else ""
     line = f"{sum(counts.values())} records: {parts}; {totals['faces']} faces; {seconds:.1f} s"
-    print(line + earlier, file=sys.stderr)
+    told = told_of_faces(totals["left"], totals["doubtful"])
+    print("; ".join([line + earlier, *told]), file=sys.stderr)

@@ -13,11 +13,13 @@ from faceveil.evaluation.edits import Edit
 from faceveil.evaluation.face_check import FaceCheck, check_faces, finite_or_none
 from faceveil.evaluation.metrics.quality import psnr, ssim_map
 from faceveil.evaluation.verdict import asked
+from faceveil.files.boxes import face_values
 from faceveil.imaging.crop import extract_crop, grey_levels, region
-from faceveil.imaging.detect import Detector, choose_faces
+from faceveil.imaging.detect import Detector
 from faceveil.imaging.geometry import CROP_SIZE, canonical_from_landmarks, invert
 from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.registry import bundled
+from faceveil.protect.choose import choose
 from faceveil.protect.keys import known_key
 from faceveil.protect.targets import Draw
 from faceveil.types import Face, Target, Uint8Array
@@ -30,13 +32,14 @@ class PhotoCheck:
     """A photo before and after.
 
     Attributes:
-        faces: where the checked faces of the original are, in the detector's order.
+        faces: where the checked faces of the original are, from left to right.
         checks: one check per face, in the same order.
         asked: who was asked, such as ``three readers; others may differ``.
         psnr: in dB, over the luma where faces' canonical frames lie; None where nothing changed
             there, or there is no face.
         ssim: likewise, at most 1; None where there is no face.
         after: by the name of an edit, one check per face of the protected photo after it.
+        doubtful: places of the original that may be faces, and were not checked.
     """
 
     faces: tuple[Face, ...]
@@ -45,6 +48,7 @@ class PhotoCheck:
     psnr: float | None
     ssim: float | None
     after: Mapping[str, tuple[FaceCheck, ...]] = field(default_factory=dict)
+    doubtful: tuple[Face, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -65,6 +69,7 @@ class PhotoCheck:
             "ssim": self.ssim,
             "faces": faces,
             "after": {n: [c.to_dict() for c in checks] for n, checks in self.after.items()},
+            "doubtful": [face_values(face) for face in self.doubtful],
         }
 
 
@@ -102,9 +107,10 @@ def check_photos(
         own = bundled()
         judges = own.gender if judges is None else judges
         matcher = own.matchers[0] if matcher is None else matcher
-    faces = choose_faces(detector.detect(original), which)
+    chosen = choose(original, detector, which)
+    faces, doubtful = chosen.faces, chosen.doubtful
     if not faces:
-        return PhotoCheck((), (), asked(len(judges)), None, None)
+        return PhotoCheck((), (), asked(len(judges)), None, None, doubtful=doubtful)
     frames = [canonical_from_landmarks(face.landmarks) for face in faces]
     crops = [np.stack([extract_crop(p, m) for m in frames]) for p in (original, protected)]
     drawn = None if draw is None else [draw.male(crop) for crop in crops[0]]
@@ -117,7 +123,7 @@ def check_photos(
         edited = edit.apply(protected)
         crop = np.stack([extract_crop(edited, m) for m in frames])
         after[edit.name] = check_faces(crops[0], crop, judges, matcher, threshold, drawn, changed)
-    return PhotoCheck(faces, checks, asked(len(judges)), *quality, after)
+    return PhotoCheck(faces, checks, asked(len(judges)), *quality, after, doubtful)
 
 
 def known_draw(

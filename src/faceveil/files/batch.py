@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -18,8 +18,10 @@ from faceveil.files.memory import memory_for
 from faceveil.imaging.decode import MAX_PIXELS, decode_photo, read_photo
 from faceveil.imaging.encode import encode_photo, placed
 from faceveil.imaging.photo import Photo
+from faceveil.protect.choose import Chosen
+from faceveil.protect.given import GivenPhoto
 from faceveil.protect.photo import PhotoOptions
-from faceveil.types import ProtectedFace
+from faceveil.types import Face, ProtectedFace
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -32,10 +34,16 @@ Persons = Literal["photo", "folder", "all"]
 class PhotoProtector(Protocol):
     """What a batch needs of a protector."""
 
+    def choose(
+        self, photo: Photo, options: PhotoOptions, given: GivenPhoto | None = None
+    ) -> Chosen:
+        """Which faces of a decoded photo are to be protected."""
+        ...
+
     def protect_loaded(
-        self, photo: Photo, options: PhotoOptions
+        self, photo: Photo, options: PhotoOptions, given: tuple[Face, ...] | None = None
     ) -> tuple[Photo, tuple[ProtectedFace, ...]]:
-        """Protect a decoded photo; no faces means that none was found."""
+        """Protect those faces of a decoded photo."""
         ...
 
 
@@ -54,6 +62,7 @@ class BatchOptions:
         persons: whose photos they are, for random targets: each ``photo`` on its own, each
             ``folder`` one person's, or ``all`` one person's.
         time: seconds from and to of the part of each clip that is written; None for all of it.
+        boxes: faces that are known, by source; the detector is not asked about those photos.
     """
 
     photo: PhotoOptions
@@ -64,6 +73,7 @@ class BatchOptions:
     in_place: bool = False
     persons: Persons = "photo"
     time: tuple[float, float] | None = None
+    boxes: Mapping[Path, GivenPhoto] = field(default_factory=dict)
 
     def of(self, source: Path) -> PhotoOptions:
         """What is done to one photo."""
@@ -95,6 +105,8 @@ class FileResult:
         withheld: metadata that went although ``keep_metadata`` was asked for.
         left_out: parts of the file that did not go along: other pictures, such as a gain map, and
             of a clip streams.
+        left: faces that were found and, as the user wished, not protected.
+        doubtful: places that may be faces, and were left as they are.
     """
 
     source: Path
@@ -108,6 +120,8 @@ class FileResult:
     warning: str = ""
     withheld: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    left: tuple[Face, ...] = ()
+    doubtful: tuple[Face, ...] = ()
 
 
 def protect_files(
@@ -195,16 +209,28 @@ def skipped(job: Job) -> FileResult:
     return FileResult(job.source, job.target, "skipped", "the output is already there")
 
 
-def without_face(job: Job, options: BatchOptions) -> FileResult:
-    """The result where nobody was found, unless that is to be a failure.
+def without_face(job: Job, options: BatchOptions, chosen: Chosen | None = None) -> FileResult:
+    """The result where nobody was found or chosen, unless that is to be a failure.
+
+    Args:
+        job: the file.
+        options: how.
+        chosen: what else was seen in it, if anything.
 
     Raises:
         NoFaceError: if it is.
     """
+    found = "no face found"
+    if chosen is not None and chosen.left:
+        count = len(chosen.left)
+        found = f"none of {count} faces chosen" if count > 1 else "its face was not chosen"
+    elif chosen is not None and chosen.doubtful:
+        count = len(chosen.doubtful)
+        found += f" ({count} place{'s' if count > 1 else ''} may be)"
     if options.on_no_face == "fail":
-        raise NoFaceError("no face found; expected at least one; see --on-no-face")
+        raise NoFaceError(f"{found}; expected at least one; see --on-no-face")
     done = "copied" if options.on_no_face == "copy" else "nothing written"
-    return FileResult(job.source, job.target, "no_face", f"no face found, {done}")
+    return FileResult(job.source, job.target, "no_face", f"{found}, {done}")
 
 
 def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> FileResult:
@@ -236,13 +262,15 @@ def protect_encoded(
     Raises:
         FaceVeilError: if it fails, or shows nobody and that is to be a failure.
     """
-    done, faces = protector.protect_loaded(photo, options.of(job.source))
+    own = options.of(job.source)
+    chosen = protector.choose(photo, own, options.boxes.get(job.source))
+    done, faces = protector.protect_loaded(photo, own, chosen.faces)
     result = FileResult(job.source, job.target, "protected", faces=faces)
     if not faces:
-        result = without_face(job, options)
-        if options.on_no_face == "skip":
-            return result, None
-    result = replace(result, left_out=photo.dropped)
+        result = without_face(job, options, chosen)
+    result = replace(result, left=chosen.left, doubtful=chosen.doubtful, left_out=photo.dropped)
+    if not faces and options.on_no_face == "skip":
+        return result, None
     if options.keep_metadata:
         result = replace(result, withheld=photo.withheld)
     del photo  # large ones need the memory for the encoder

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faceveil.errors import OptionError
-from faceveil.files.paths import kind_in_folder, shown
+from faceveil.files.paths import CLIP_SUFFIXES, SUFFIXES, is_clip, kind_in_folder, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,18 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
 
     Args:
         inputs: files, folders and glob patterns.
-        output: folder of the results; None only with ``in_place``.
+        output: folder of the results, or of one input the file; None only with ``in_place``.
         in_place: write each result over its input.
 
     Raises:
-        OptionError: if neither or both of output and in_place are given, the output is a file, or
-            an input names nothing.
+        OptionError: if neither or both of output and in_place are given, the output is a file of
+            several inputs or of another kind, or an input names nothing.
     """
     if (output is None) != in_place:
         given = "both" if in_place else "neither"
         raise OptionError(f"got {given} of --output and --in-place; expected exactly one")
-    if output is not None and os.path.exists(output) and not os.path.isdir(output):
+    as_file = output is not None and _names_file(inputs, output)
+    if output is not None and not as_file and os.path.exists(output) and not os.path.isdir(output):
         raise OptionError(f"--output {shown(output)}: a file; expected a folder")
     jobs: list[Job] = []
     taken: dict[str, Path] = {}
@@ -68,6 +69,7 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
             continue
         # In place of a link its target is replaced: a new file in the link's place would leave it.
         target = Path(os.path.realpath(source)) if output is None else output / relative
+        target = output if output is not None and as_file else target
         problem = None
         key = os.path.realpath(target)
         if output is None and key in taken:
@@ -88,6 +90,32 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
         else j
         for j in jobs
     ]
+
+
+_SAME = (frozenset({".jpg", ".jpeg", ".jfif", ".jpe"}), frozenset({".tif", ".tiff"}))
+"""Endings of one kind of photo."""
+
+
+def _names_file(inputs: Sequence[str], output: Path) -> bool:
+    """Whether the output is meant to be a file: that of one input, and named as a photo or clip.
+
+    Raises:
+        OptionError: if its ending is of another kind than the input.
+    """
+    end = output.suffix.lower()
+    if len(inputs) != 1 or end not in SUFFIXES | CLIP_SUFFIXES or os.path.isdir(output):
+        return False
+    source = Path(inputs[0])
+    own = source.suffix.lower()
+    if not os.path.isfile(source):
+        return False
+    one_kind = own == end or (is_clip(source) and is_clip(output))
+    one_kind = one_kind or any({own, end} <= kind for kind in _SAME)
+    if own in SUFFIXES | CLIP_SUFFIXES and not one_kind:
+        raise OptionError(
+            f"--output {shown(output)}: a photo stays of its kind; expected the ending {own}"
+        )
+    return True
 
 
 def _with_twins(jobs: list[Job]) -> list[Job]:

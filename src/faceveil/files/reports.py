@@ -11,6 +11,7 @@ from typing import Any
 
 from faceveil.errors import OptionError, OutputError
 from faceveil.files.batch import FileResult, Status
+from faceveil.files.boxes import face_values
 from faceveil.files.jobs import Job
 from faceveil.files.paths import shown
 from faceveil.imaging.encode import write_atomic
@@ -57,15 +58,31 @@ def summary(results: Sequence[FileResult], seconds: float, device: str | None = 
     kinds = [f"{photos} photo{'' if photos == 1 else 's'}"] if photos or not clips else []
     kinds += [f"{clips} clip{'s' if clips > 1 else ''}"] if clips else []
     where = f" on {device}" if device else ""
-    return f"{', '.join(kinds)}: {parts}; {faces} faces; {seconds:.1f} s{where}{_told(results)}"
+    named = f"{faces} face{'' if faces == 1 else 's'}"
+    return f"{', '.join(kinds)}: {parts}; {named}; {seconds:.1f} s{where}{_told(results)}"
 
 
 def _told(results: Sequence[FileResult]) -> str:
+    told = told_of_faces(sum(len(r.left) for r in results), sum(len(r.doubtful) for r in results))
     withheld = sum(bool(r.withheld) for r in results)
-    told = f"; {withheld} without metadata that may show or name a face" if withheld else ""
+    if withheld:
+        told.append(f"{withheld} without metadata that may show or name a face")
     parts = Counter(name for r in results if r.frames is None for name in r.left_out)
-    named = ", ".join(f"{n} {name}" for name, n in sorted(parts.items()))
-    return f"{told}; left out: {named}" if named else told
+    if parts:
+        told.append("left out: " + ", ".join(f"{n} {name}" for name, n in sorted(parts.items())))
+    return "".join(f"; {line}" for line in told)
+
+
+def told_of_faces(left: int, doubtful: int) -> list[str]:
+    """What is said of faces that were not chosen, and of places that may be faces."""
+    told = []
+    if left:
+        told.append(f"{left} faces left as they were" if left > 1 else "1 face left as it was")
+    if doubtful:
+        few = "1 place may be a face and was left"
+        many = f"{doubtful} places may be faces and were left"
+        told.append(f"{many if doubtful > 1 else few} (see faceveil detect, --doubtful)")
+    return told
 
 
 def check_report(path: Path, protected: Iterable[Path], flag: str = "--report") -> None:
@@ -116,9 +133,7 @@ def write_report(path: Path, text: str, flag: str = "--report") -> None:
 def face_to_dict(face: ProtectedFace) -> dict[str, Any]:
     """A protected face as plain values."""
     return {
-        "box": [round(v, 1) for v in face.face.box],
-        "landmarks": face.face.landmarks.round(1).tolist(),
-        "score": round(face.face.score, 4),
+        **face_values(face.face),
         "gender": face.gender,
         "gender_given": face.gender_given,
         "p_male": None if face.p_male is None else round(face.p_male, 4),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from threading import Semaphore
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -67,9 +68,35 @@ class NearDetector(Detector, Protocol):
         ...
 
 
-def in_order(faces: Iterable[Face]) -> tuple[Face, ...]:
-    """Faces from left to right, those at the same place from top to bottom: their numbers."""
-    return tuple(sorted(faces, key=lambda face: face.box[:2]))
+@runtime_checkable
+class Searcher(Detector, Protocol):
+    """A detector that also tells of places which may be faces."""
+
+    def search(self, rgb: Uint8Array) -> Sight:
+        """All faces of an upright photo, (H, W, 3) uint8 RGB, and what may be one."""
+        ...
+
+
+def sight_of(detector: Detector, rgb: Uint8Array) -> Sight:
+    """What a detector finds in an upright photo; nothing is doubtful to one that does not tell."""
+    return detector.search(rgb) if isinstance(detector, Searcher) else Sight(detector.detect(rgb))
+
+
+def in_order(faces: Iterable[Face], first: int = 0) -> tuple[Face, ...]:
+    """Faces from left to right by their boxes' centres, then from top to bottom, numbered so.
+
+    Args:
+        faces: in any order.
+        first: number of the first.
+    """
+    ordered = sorted(faces, key=lambda f: (f.box[0] + f.box[2], f.box[1] + f.box[3]))
+    return tuple(replace(face, number=first + i) for i, face in enumerate(ordered))
+
+
+def numbered(sight: Sight) -> Sight:
+    """What was seen, in order; doubtful places are numbered after the faces."""
+    faces = in_order(sight.faces)
+    return Sight(faces, in_order(sight.doubtful, first=len(faces)))
 
 
 class CenterFace:
@@ -191,33 +218,6 @@ def _faces(found: _Found, back: Float64Array) -> tuple[Face, ...]:
         if math.dist(points[0], points[1]) >= _MIN_EYES:
             faces.append(Face((x0, y0, x1, y1), points, float(scores[i])))
     return tuple(faces)
-
-
-def choose_faces(faces: tuple[Face, ...], which: str) -> tuple[Face, ...]:
-    """Those faces that the user wants.
-
-    Args:
-        faces: what the detector found, by falling score.
-        which: ``all``, ``largest`` (by box area), or numbers such as ``0,2`` counted from 0 in
-            reading order (left to right by box).
-
-    Raises:
-        OptionError: if ``which`` is none of these, or names a face that is not there.
-    """
-    if which == "all" or not faces:
-        face_numbers(which)
-        return faces
-    if which == "largest":
-        return (max(faces, key=lambda f: (f.box[2] - f.box[0]) * (f.box[3] - f.box[1])),)
-    ordered = in_order(faces)
-    numbers = face_numbers(which)
-    missing = [n for n in numbers if n >= len(faces)]
-    if missing:
-        raise OptionError(
-            f"faces: got {which!r}, the photo has {len(faces)}; expected numbers from 0 "
-            f"to {len(faces) - 1}, left to right"
-        )
-    return tuple(ordered[n] for n in numbers)
 
 
 def face_numbers(which: str) -> list[int]:

@@ -17,7 +17,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from faceveil.imaging.geometry import canonical_template
+from faceveil.imaging.geometry import invert, transform
+from faceveil.imaging.places import Place, distinct, mapped, once
+from faceveil.imaging.pose import odd, pose, turned_back, turns_of
+from faceveil.imaging.shrink import halved
 from faceveil.types import Face, Float32Array, Float64Array, Uint8Array
 
 Found = tuple[Float32Array, Float32Array, Float32Array]
@@ -37,6 +40,9 @@ MAYBE = 0.25
 PLAIN = 0.8
 """Score of upright faces of a good size; below, they may be turned."""
 
+LEANS = 18.0
+"""Degrees from a quarter turn by which a face leans whose landmarks are looked for again."""
+
 PLACES = 200
 """Places that are looked at again, by falling score; further ones stay what they are."""
 
@@ -53,7 +59,7 @@ _BORDERED, _WITHIN = 320, 176  # pixels of a small look with a border, and of th
 # Pixels of a face outside of which landmarks are off by a tenth of the eye distance.
 _SMALL, _LARGE = 36, 400
 _DARK = 100.0  # luma that one pixel in a hundred exceeds
-_LEAST_SIDE = 9.0  # pixels of the photo; the eyes of a smaller face are closer than 4
+_FLAT = 24  # levels between the darkest and the lightest of a tile without a face
 _ODD = 0.2  # by how much a face must score more to be believed with landmarks that fit none
 
 
@@ -68,23 +74,6 @@ class Sight:
 
     faces: tuple[Face, ...]
     doubtful: tuple[Face, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Place:
-    box: Float64Array
-    points: Float64Array
-    score: float
-    seen: float
-    """Its longer side in pixels of what was looked at."""
-
-    @property
-    def side(self) -> float:
-        return float(np.max(self.box[2:] - self.box[:2]))
-
-    @property
-    def centre(self) -> Float64Array:
-        return (self.box[:2] + self.box[2:]) / 2
 
 
 class Search:
@@ -117,15 +106,15 @@ class Search:
             first += self._tiles()
         if max(self.small.shape[:2]) >= 2 * _BORDERED:
             first += self._bordered()
-        faces, doubtful = self._settled(_distinct(first))
+        faces, doubtful = self._settled(distinct(first))
         if not faces:
             more = [*first, *self._bordered()]
             for turns in (1, 2, 3):
                 more += self._whole(self.small, turns)
-            faces, doubtful = self._settled(_distinct(more), thorough=True)
+            faces, doubtful = self._settled(distinct(more), thorough=True)
         return Sight(_as_faces(faces), _as_faces(doubtful))
 
-    def _look(self, picture: Uint8Array, turns: int = 0) -> list[_Place]:
+    def _look(self, picture: Uint8Array, turns: int = 0) -> list[Place]:
         """Places in pixels of the picture, which is turned so often by 90 degrees for the look."""
         if self._tone is not None:
             low, high = self._tone
@@ -134,31 +123,35 @@ class Search:
         turned = np.ascontiguousarray(np.rot90(picture, turns))
         boxes, points, scores = self._network(turned, LEAST)
         places = []
-        for i in _once(boxes, scores):
+        for i in once(boxes, scores):
             box, five, score = boxes[i], points[i], scores[i]
             corners = turned_back(box.reshape(2, 2), picture.shape[:2], turns, edge=0)
             own = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
             five = turned_back(five, picture.shape[:2], turns, edge=1)
-            places.append(_Place(own, five, float(score), float(np.max(own[2:] - own[:2]))))
+            places.append(Place(own, five, float(score), float(np.max(own[2:] - own[:2]))))
         return places
 
-    def _whole(self, picture: Uint8Array, turns: int = 0) -> list[_Place]:
+    def _whole(self, picture: Uint8Array, turns: int = 0) -> list[Place]:
         back = np.array(self.rgb.shape[1::-1]) / picture.shape[1::-1]
-        return [_mapped(p, back, np.zeros(2)) for p in self._look(picture, turns)]
+        return [mapped(p, back, np.zeros(2)) for p in self._look(picture, turns)]
 
-    def _tiles(self) -> list[_Place]:
+    def _tiles(self) -> list[Place]:
         """Parts of the photo at a finer scale, one after another: their size does not grow."""
         height, width = (max(1, round(side * FINE)) for side in self.rgb.shape[:2])
-        fine = cv2.resize(self.rgb, (width, height), interpolation=cv2.INTER_AREA)
+        fine = cv2.resize(
+            halved(self.rgb, max(height, width))[0], (width, height), interpolation=cv2.INTER_AREA
+        )
         back = np.array(self.rgb.shape[1::-1]) / (width, height)
         found = []
         for y, bottom in _spans(height):
             for x, right in _spans(width):
                 part = np.asarray(fine[y:bottom, x:right], np.uint8)
-                found += [_mapped(p, back, np.array([x, y])) for p in self._look(part)]
+                if self._tone is None and int(part.max()) - int(part.min()) < _FLAT:
+                    continue  # paper, or the ground of a screenshot
+                found += [mapped(p, back, np.array([x, y])) for p in self._look(part)]
         return found
 
-    def _bordered(self) -> list[_Place]:
+    def _bordered(self) -> list[Place]:
         """The photo small, within a border: faces that fill it, or are larger than it."""
         scale = _WITHIN / max(self.small.shape[:2])
         width, height = (max(1, round(side * scale)) for side in self.small.shape[1::-1])
@@ -167,20 +160,21 @@ class Search:
         inner = cv2.resize(self.small, (width, height), interpolation=cv2.INTER_AREA)
         picture[y : y + height, x : x + width] = inner
         back = np.array(self.rgb.shape[1::-1]) / (width, height)
-        found = [_mapped(p, back, np.array([-x, -y])) for p in self._look(picture)]
+        found = [mapped(p, back, np.array([-x, -y])) for p in self._look(picture)]
         shape = np.array(self.rgb.shape[1::-1])
         return [p for p in found if ((p.centre >= 0) & (p.centre <= shape)).all()]
 
     def _settled(
-        self, places: list[_Place], thorough: bool = False
-    ) -> tuple[list[_Place], list[_Place]]:
+        self, places: list[Place], thorough: bool = False
+    ) -> tuple[list[Place], list[Place]]:
         """Faces and what may be one, each looked at again where the first look left doubts."""
         faces, doubtful = [], []
         for number, place in enumerate(places):
             sure = place.score >= self.threshold
             coarse = place.seen < _SMALL and place.side > 1.2 * place.seen
             coarse = coarse or place.seen > _LARGE
-            if number < PLACES and (coarse or place.score < PLAIN or odd(place.points)):
+            weak = place.score < PLAIN or odd(place.points) or abs(pose(place.points)[0]) > LEANS
+            if number < PLACES and (coarse or weak):
                 again = self._again(place, sure or thorough)
                 # The strict and the lenient: a caller's own threshold above ours is kept to.
                 least = max(CONFIRMED, self.threshold) if self.threshold > 0.5 else CONFIRMED
@@ -192,16 +186,16 @@ class Search:
                     doubtful.append(again)
             else:
                 (faces if sure else doubtful).append(place)
-        faces = _distinct(faces)
-        return faces, _distinct([*faces, *doubtful])[len(faces) :] if doubtful else []
+        faces = distinct(faces)
+        return faces, distinct([*faces, *doubtful])[len(faces) :] if doubtful else []
 
-    def _again(self, place: _Place, sure: bool) -> _Place | None:
+    def _again(self, place: Place, sure: bool) -> Place | None:
         """The same place at the best size and in the orientation that looks most like a face."""
         side = max(place.side, 1.0)
         scale, count = _AGAIN / side, round(_AGAIN * _SPAN / 32) * 32
         corner = place.centre - count / scale / 2
         picture = self._cut(corner, scale, count)
-        found: list[tuple[float, _Place]] = []
+        found: list[tuple[float, Place]] = []
         asked: list[int] = []
 
         def look(turns: int) -> bool:
@@ -214,7 +208,7 @@ class Search:
             found.append((best.score - _ODD * unlike - 0.05 * (turns > 0), best))
             return best.score >= PLAIN and not unlike
 
-        if not (sure and look(_turns(place.points))):
+        if not (sure and look(turns_of(place.points))):
             seen = self._seen(picture)
             likely = sorted(range(4), key=lambda t: -seen[t])
             for turns in [t for t in likely if seen[t] >= max(SEEN, seen.max() - 0.15)]:
@@ -224,11 +218,30 @@ class Search:
                 look(0)
         if not found:
             return None
-        best = max(found, key=lambda f: f[0])[1]
-        moved = _mapped(best, np.full(2, 1 / scale), corner * scale)
+        best = self._straightened(picture, max(found, key=lambda f: f[0])[1])
+        moved = mapped(best, np.full(2, 1 / scale), corner * scale)
         return replace(moved, seen=best.seen)
 
-    def _in_middle(self, picture: Uint8Array, turns: int) -> list[_Place]:
+    def _straightened(self, picture: Uint8Array, place: Place) -> Place:
+        """The place with the landmarks that it has when it is turned upright by its own angle.
+
+        The network is off by a sixth of the eye distance where a face leans by 45 degrees.
+        """
+        turned, _ = pose(place.points)
+        if abs((turned + 45) % 90 - 45) < LEANS or place.score < MAYBE:
+            return place
+        middle = (picture.shape[0] - 1) / 2
+        for angle in (turned, turned + 180):  # a face that leans far may look upside down
+            map_ = cv2.getRotationMatrix2D((middle, middle), angle, 1)
+            upright = cv2.warpAffine(picture, map_, picture.shape[1::-1])
+            seen = self._in_middle(np.asarray(upright, np.uint8), 0)
+            best = max(seen, key=lambda p: p.score, default=place)
+            if best is not place and best.score >= place.score - 0.1 and not odd(best.points):
+                points = transform(invert(np.asarray(map_, np.float64)), best.points)
+                return replace(place, points=points, score=max(place.score, best.score))
+        return place
+
+    def _in_middle(self, picture: Uint8Array, turns: int) -> list[Place]:
         """What lies in the middle of a cutting and is as large as what was cut out."""
         middle = picture.shape[0] / 2
         return [
@@ -269,57 +282,6 @@ class Search:
         return picture
 
 
-def turned_back(
-    points: Float32Array | Float64Array, shape: tuple[int, int], turns: int, edge: int
-) -> Float64Array:
-    """Points of ``np.rot90(picture, turns)`` in the picture.
-
-    Args:
-        points: (N, 2) x and y.
-        shape: (H, W) of the picture.
-        turns: quarter turns against the clock.
-        edge: 1 for pixels' centres (the first is 0), 0 for edges.
-    """
-    height, width = shape[0] - edge, shape[1] - edge
-    x, y = np.asarray(points, np.float64).T
-    back = ((x, y), (width - y, x), (width - x, height - y), (y, height - x))[turns % 4]
-    return np.stack(back, axis=1)
-
-
-def odd(points: Float64Array, turns: int = 0) -> bool:
-    """Whether five landmarks are no face's that is upright after so many quarter turns.
-
-    They are turned by over 30 degrees from it, or fit the template badly: the network gives to a
-    face on its side or head the landmarks of something between that and an upright one.
-    """
-    turned, misfit = _pose(points)
-    return abs((turned - 90 * turns + 180) % 360 - 180) > 30 or misfit > 0.18
-
-
-def _turns(points: Float64Array) -> int:
-    """Quarter turns after which a face with these landmarks is most upright, 0 to 3."""
-    return round(_pose(points)[0] / 90) % 4
-
-
-def _pose(points: Float64Array) -> tuple[float, float]:
-    """How far landmarks are turned, in degrees clockwise, and how badly they fit a face."""
-    template = canonical_template(224)
-    a, b = (p[:, 0] + 1j * p[:, 1] for p in (template, np.asarray(points, np.float64)))
-    a, b = a - a.mean(), b - b.mean()
-    map_ = (b * a.conj()).sum() / (np.abs(a) ** 2).sum()
-    if abs(map_) < 1e-9:
-        return 0.0, np.inf
-    misfit = float(np.abs(b - map_ * a).mean() / abs(map_)) / 64
-    return float(np.degrees(np.angle(map_))), misfit
-
-
-def _mapped(place: _Place, back: Float64Array, corner: Float64Array) -> _Place:
-    """From pixels of a part, whose corner lies there in the whole, to the photo's."""
-    box = ((place.box.reshape(2, 2) + corner) * back).ravel()
-    points = (place.points + corner + 0.5) * back - 0.5
-    return replace(place, box=box, points=points)
-
-
 def _spans(length: int) -> Iterator[tuple[int, int]]:
     """Where tiles begin and end: as few as there may be, equal, and no larger than they must be."""
     count = 1 if length <= _TILE else -(-(length - _OVERLAP) // (_TILE - _OVERLAP))
@@ -329,32 +291,7 @@ def _spans(length: int) -> Iterator[tuple[int, int]]:
         yield start, start + side
 
 
-def _distinct(places: list[_Place]) -> list[_Place]:
-    """Each once, by falling score: those that overlap with or lie in a better one go."""
-    places = [p for p in places if p.side >= _LEAST_SIDE]
-    if not places:
-        return []
-    kept = _once(np.stack([p.box for p in places]), np.array([p.score for p in places]))
-    return [places[i] for i in kept]
-
-
-def _once(boxes: Float32Array | Float64Array, scores: Float32Array | Float64Array) -> list[int]:
-    """Which of these boxes lie in no better one and overlap with none, by falling score."""
-    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6), axis=1)
-    left = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(int(best))
-        low = np.maximum(boxes[best, :2], boxes[left, :2])
-        high = np.minimum(boxes[best, 2:], boxes[left, 2:])
-        shared = np.prod(np.clip(high - low, 0, None), axis=1)
-        union = area[best] + area[left] - shared
-        left = left[(shared <= 0.3 * union) & (shared <= 0.7 * area[left])]
-    return kept
-
-
-def _as_faces(places: list[_Place]) -> tuple[Face, ...]:
+def _as_faces(places: list[Place]) -> tuple[Face, ...]:
     faces = []
     for p in sorted(places, key=lambda p: -p.score):
         if np.linalg.norm(p.points[1] - p.points[0]) >= 4.0:

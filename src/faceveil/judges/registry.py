@@ -55,6 +55,15 @@ def bundled(threads: int = 0, weights: Path | None = None) -> JudgeSet:
     return _load([load_card(folder / f"{name}.json") for name in BUNDLED], folder, threads)
 
 
+def bundled_matcher(threads: int = 0) -> OnnxMatcher:
+    """The matcher alone that comes with the package.
+
+    Raises:
+        ModelError: if a file is missing, damaged, or not what its card says.
+    """
+    return _load([load_card(WEIGHTS / "judge_matcher.json")], WEIGHTS, threads).matchers[0]
+
+
 def shared_judges(
     models_dir: Path, threads: int = 0, names: Sequence[str] | None = None
 ) -> JudgeSet:

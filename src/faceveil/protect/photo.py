@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import get_args
 
 import cv2
 import numpy as np
 
 from faceveil.errors import OptionError
 from faceveil.imaging.crop import extract_crop
-from faceveil.imaging.detect import Detector, choose_faces
+from faceveil.imaging.detect import Detector, face_numbers
 from faceveil.imaging.geometry import (
     CROP_SIZE,
     canonical_from_landmarks,
@@ -19,8 +20,10 @@ from faceveil.imaging.geometry import (
 )
 from faceveil.imaging.paste import Patch, apply_patches, crop_patch
 from faceveil.imaging.photo import Photo, as_rgb, own_change
+from faceveil.imaging.search import Sight
 from faceveil.protect.base import CropProtector
 from faceveil.protect.change import change_of
+from faceveil.protect.choose import Chosen, Doubtful, People, choose
 from faceveil.protect.decide import Aim
 from faceveil.protect.estimator import GenderEstimator
 from faceveil.protect.targets import Draw, checked_strength, gender_name, target_names
@@ -50,6 +53,9 @@ class PhotoOptions:
         key: a secret in place of the seed; see :class:`faceveil.protect.targets.Draw`.
         person: who is shown: the same random target in all photos of one person.
         own: this machine's key, where targets are drawn on another one.
+        doubtful: what becomes of places that may be faces: ``report`` (they are left), ``protect``,
+            or ``fail``.
+        people: chooses faces by who they are; all of ``faces`` where None.
     """
 
     faces: str = "all"
@@ -61,6 +67,8 @@ class PhotoOptions:
     key: bytes = field(default=b"", repr=False)
     person: str = ""
     own: bytes = field(default=b"", repr=False)
+    doubtful: Doubtful = "report"
+    people: People | None = None
 
     def aim(self, method: CropProtector) -> Aim:
         """What that method is to do to faces.
@@ -84,12 +92,20 @@ class PhotoOptions:
 
     def __post_init__(self) -> None:
         checked_strength(self.strength)
+        face_numbers(self.faces)  # raises where it names none
         if (self.key or self.person) and self.target not in (None, "random"):
             got = "key" if self.key else "person"
             raise OptionError(f"{got}: it decides random targets; add target random")
         self.draw  # noqa: B018  # raises where the key is none
         if self.gender not in (None, "female", "male"):
             raise OptionError(f"gender: got {self.gender!r}; expected female, male, or None")
+        if self.doubtful not in get_args(Doubtful):
+            known = ", ".join(get_args(Doubtful))
+            raise OptionError(f"doubtful: got {self.doubtful!r}; expected one of {known}")
+
+    def choose(self, rgb: Uint8Array, detector: Detector, given: Sight | None = None) -> Chosen:
+        """The faces of a photo that are to be protected; see :func:`.choose.choose`."""
+        return choose(rgb, detector, self.faces, self.doubtful, self.people, given)
 
 
 def protect_photo(
@@ -108,7 +124,7 @@ def protect_photo(
         estimator: reads the gender where the options do not state it.
         detector: finds faces where none are given.
         options: what to do.
-        given_faces: faces that the caller knows; the detector is not asked then.
+        given_faces: the faces to protect, whatever the options choose; the detector is not asked.
 
     Returns:
         The protected photo (equal to the input outside the faces) and what was done to each face;
@@ -118,8 +134,7 @@ def protect_photo(
     aim = options.aim(protector)  # what cannot be done is said even where there is no face
     if options.aligned:
         return _protect_aligned(photo, protector, estimator, aim)
-    found = detector.detect(rgb) if given_faces is None else given_faces
-    faces = choose_faces(found, options.faces)
+    faces = options.choose(rgb, detector).faces if given_faces is None else given_faces
     if not faces:
         return photo, ()
     maps = [canonical_from_landmarks(face.landmarks) for face in faces]

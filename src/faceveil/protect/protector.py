@@ -14,8 +14,10 @@ from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.imaging.photo import Photo, as_rgb, from_rgb
 from faceveil.protect.base import CropProtector
 from faceveil.protect.change import change_of
+from faceveil.protect.choose import Chosen, Doubtful
 from faceveil.protect.decide import Aim
 from faceveil.protect.estimator import GenderEstimator
+from faceveil.protect.given import GivenPhoto, checked, completed
 from faceveil.protect.photo import PhotoOptions, protect_photo
 from faceveil.protect.targets import Draw
 from faceveil.types import (
@@ -72,13 +74,15 @@ class Protector:
         aligned: bool = False,
         key: bytes = b"",
         person: str = "",
+        doubtful: Doubtful = "report",
     ) -> ProtectedPhoto:
         """Protect the faces of one photo.
 
         Args:
             photo: (H, W, 3) RGB or (H, W) grey uint8 array, or the path of a file.
             faces: ``all``, ``largest``, numbers such as ``0,2`` from left to right, or the
-                caller's own faces (box and five landmarks each).
+                caller's own faces (box and five landmarks each, within the photo, eyes at least 2
+                pixels apart).
             gender: of all chosen faces; None to estimate each, where anything depends on it.
             target: what they should read as; where None, random if there is a key or a person, else
                 what the method does on its own (``opposite``, but ``random`` for the default).
@@ -89,6 +93,8 @@ class Protector:
             key: a secret of at least 16 bytes in place of the seed: nobody without it can tell
                 which random target a face got.
             person: a name: the same random target in all photos of one person.
+            doubtful: what becomes of places that may be faces: they are left and told
+                (``report``), protected like faces (``protect``), or an error (``fail``).
 
         Returns:
             The protected photo and what was done to each face; no faces where none was found.
@@ -96,6 +102,7 @@ class Protector:
         Raises:
             PhotoError: if the photo cannot be read.
             OptionError: if an option has a bad value.
+            DoubtfulFaceError: if there are doubtful places, and that is to be an error.
         """
         loaded = (
             from_rgb(photo)
@@ -103,15 +110,48 @@ class Protector:
             else load_photo(Path(photo), max_pixels=MAX_PIXELS)
         )
         spec = faces if isinstance(faces, str) else "all"
-        options = PhotoOptions(spec, gender, target, strength, seed, aligned, key, person)
-        given = None if isinstance(faces, str) else tuple(faces)
-        done, found = self.protect_loaded(loaded, options, given)
-        return ProtectedPhoto(as_rgb(done), found)
+        options = PhotoOptions(
+            spec, gender, target, strength, seed, aligned, key, person, doubtful=doubtful
+        )
+        if not isinstance(faces, str):
+            chosen = Chosen(checked(faces, loaded.pixels.shape))
+        else:
+            chosen = self.choose(loaded, options)
+        done, found = self.protect_loaded(loaded, options, chosen.faces)
+        return ProtectedPhoto(as_rgb(done), found, chosen.left, chosen.doubtful)
+
+    def choose(
+        self, photo: Photo, options: PhotoOptions, given: GivenPhoto | None = None
+    ) -> Chosen:
+        """Which faces of a decoded photo are to be protected.
+
+        Args:
+            photo: the photo.
+            options: what the user wants.
+            given: faces that are known, in place of the detector's.
+
+        Raises:
+            OptionError: if a given face is out of limits, or one is chosen that is not there.
+            NoFaceError: if no landmarks are found in a given box.
+            DoubtfulFaceError: if there are doubtful places, and that is to be an error.
+        """
+        options.aim(self.crop_protector)  # what cannot be done is said before the search
+        if options.aligned:
+            return Chosen(())
+        rgb = as_rgb(photo)
+        sight = None if given is None else completed(given, rgb, self.detector)
+        return options.choose(rgb, self.detector, sight)
 
     def protect_loaded(
         self, photo: Photo, options: PhotoOptions, given: tuple[Face, ...] | None = None
     ) -> tuple[Photo, tuple[ProtectedFace, ...]]:
-        """Protect a decoded photo, in its own mode and depth; what the command line calls."""
+        """Protect a decoded photo, in its own mode and depth; what the command line calls.
+
+        Args:
+            photo: the photo.
+            options: what to do.
+            given: the faces to protect, as :meth:`choose` gives them; None to choose them here.
+        """
         return protect_photo(
             photo, self.crop_protector, self.estimator, self.detector, options, given
         )

@@ -21,6 +21,7 @@ def face_type() -> Any:
 
     number = pa.float32()
     fields = {
+        "number": pa.int32(),
         "box": pa.list_(number),
         "landmarks": pa.list_(pa.list_(number)),
         "score": number,

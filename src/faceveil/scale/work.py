@@ -105,6 +105,8 @@ class Bench:
             "last": part.names[-1],
             "counts": counts([o.result for o in outcomes]),
             "faces": sum(len(o.result.faces) for o in outcomes),
+            "left": sum(len(o.result.left) for o in outcomes),
+            "doubtful": sum(len(o.result.doubtful) for o in outcomes),
             **sizes,
             "seconds": round(time.perf_counter() - start, 3),
             "cpu_seconds": round(time.process_time() - busy, 3),

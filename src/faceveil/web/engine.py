@@ -13,11 +13,13 @@ from faceveil.errors import NoFaceError
 from faceveil.evaluation.check import PhotoCheck, check_photos, known_draw
 from faceveil.files.memory import memory_for
 from faceveil.imaging.decode import decode_photo
-from faceveil.imaging.detect import CenterFace, Detector
+from faceveil.imaging.detect import CenterFace, Detector, numbered, sight_of
 from faceveil.imaging.encode import encode_photo
 from faceveil.imaging.photo import as_rgb
+from faceveil.imaging.search import Sight
 from faceveil.inference.device import Choice
 from faceveil.judges.registry import JudgeSet, bundled
+from faceveil.protect.choose import Chosen
 from faceveil.protect.protector import Protector
 from faceveil.protect.targets import Draw
 from faceveil.types import Face, ProtectedFace, Target, Uint8Array
@@ -42,6 +44,7 @@ class Done:
     format: str
     faces: tuple[ProtectedFace, ...]
     check: PhotoCheck | None
+    chosen: Chosen
 
 
 class _Known:
@@ -124,33 +127,40 @@ class Engine:
         """
         self.protector(ProtectFields())
 
-    def detect(self, data: bytes) -> tuple[tuple[int, int], tuple[Face, ...]]:
-        """Width and height of a photo, and its faces from left to right."""
+    def detect(self, data: bytes) -> tuple[tuple[int, int], Sight]:
+        """Width and height of a photo, and its faces and doubtful places, numbered."""
         with memory_for(data, max_pixels=self.max_pixels):
             rgb = as_rgb(decode_photo(data, max_pixels=self.max_pixels))
-            faces = sorted(self.detector.detect(rgb), key=lambda face: face.box[0])
-        return (rgb.shape[1], rgb.shape[0]), tuple(faces)
+            sight = numbered(sight_of(self.detector, rgb))
+        return (rgb.shape[1], rgb.shape[0]), sight
 
-    def protect(self, data: bytes, fields: ProtectFields) -> Done:
+    def protect(self, data: bytes, fields: ProtectFields, name: str = "") -> Done:
         """Protect one photo, and encode it in its own format.
+
+        Args:
+            data: the encoded photo.
+            fields: what to do.
+            name: that the client gave it, by which its boxes are known.
 
         Raises:
             FaceVeilError: if it cannot be done.
         """
+        given = fields.given(name)
         photo = decode_photo(data, max_pixels=self.max_pixels)
         protector, options = self.protector(fields), fields.photo_options()
-        done, faces = protector.protect_loaded(photo, options)
+        chosen = protector.choose(photo, options, given)
+        done, faces = protector.protect_loaded(photo, options, chosen.faces)
         if not faces:
             raise NoFaceError("no face found; expected at least one")
         picture = encode_photo(done, keep_metadata=fields.keep_metadata)
         if not fields.check:
-            return Done(picture, done.format, faces, None)
+            return Done(picture, done.format, faces, None, chosen)
         known = _Known(tuple(face.face for face in faces))
         drawn = options.aim(protector.crop_protector).target == "random"
         # What leaves is what is looked at: the file, not the pixels before they were encoded.
         after = as_rgb(decode_photo(picture, max_pixels=self.max_pixels))
         check = self._compare(as_rgb(photo), after, known, options.draw if drawn else None)
-        return Done(picture, done.format, faces, check)
+        return Done(picture, done.format, faces, check, chosen)
 
     def check(self, original: bytes, protected: bytes, target: Target | None = None) -> PhotoCheck:
         """Compare a photo with its protected copy.

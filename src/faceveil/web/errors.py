@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from faceveil.errors import FaceVeilError, ModelError, NoFaceError, OptionError, PhotoError
+from faceveil.errors import (
+    DoubtfulFaceError,
+    FaceVeilError,
+    ModelError,
+    NoFaceError,
+    OptionError,
+    PhotoError,
+)
 
 STATUS: dict[str, tuple[int, str]] = {
     "bad_request": (400, "the request is not a form, or is damaged"),
@@ -22,6 +29,7 @@ STATUS: dict[str, tuple[int, str]] = {
     "bad_photo": (422, "a file is no photo that can be read"),
     "bad_option": (422, "an option has a value that cannot be used"),
     "no_face": (422, "no face was found in the photo"),
+    "doubtful": (422, "places of the photo may be faces, and `doubtful=fail` was asked for"),
     "busy": (429, "too many requests wait already; try again after Retry-After seconds"),
     "internal": (500, "a bug; please report it"),
     "model_missing": (503, "a model of that method is not installed or is damaged"),
@@ -59,6 +67,8 @@ def as_api_error(error: FaceVeilError) -> ApiError:
     message = str(error)
     if isinstance(error, NoFaceError):
         return ApiError("no_face", message)
+    if isinstance(error, DoubtfulFaceError):
+        return ApiError("doubtful", message)
     if isinstance(error, PhotoError):
         return ApiError("too_large" if message.startswith("too large") else "bad_photo", message)
     if isinstance(error, OptionError):

@@ -19,7 +19,7 @@ for _parser in ("python_multipart", "multipart"):  # they would log what is odd 
     logging.getLogger(_parser).propagate = False
 
 MAX_FIELDS = 40
-MAX_FIELD_BYTES = 4096
+MAX_FIELD_BYTES = 1 << 17
 MAX_HEADER_BYTES = 8192
 
 

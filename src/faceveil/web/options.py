@@ -6,12 +6,17 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from faceveil.files.boxes import parse_json, photo_of
+from faceveil.protect.given import GivenPhoto
 from faceveil.protect.photo import PhotoOptions
 from faceveil.systems.specs import DEFAULT
 from faceveil.types import Target
 from faceveil.web.errors import ApiError
 
 M = TypeVar("M", bound=BaseModel)
+
+MAX_BOXES = 1 << 17
+"""Characters of the field ``boxes``: several hundred faces with their landmarks."""
 
 
 class ProtectFields(BaseModel):
@@ -37,6 +42,16 @@ class ProtectFields(BaseModel):
         default="all",
         pattern=r"^(all|largest|[0-9]{1,4}(,[0-9]{1,4}){0,199})$",
         description="all, largest, or numbers from 0, left to right, as POST detect gives them",
+    )
+    doubtful: Literal["report", "protect", "fail"] = Field(
+        default="report",
+        description="places that may be faces: told and left, protected like faces, or an error",
+    )
+    boxes: str | None = Field(
+        default=None,
+        max_length=MAX_BOXES,
+        description="faces in place of the detector's: JSON as POST detect answers, a list of "
+        "[x0, y0, x1, y1], or for a zip an object of these by file name",
     )
     hide: str | None = Field(
         default=None,
@@ -67,7 +82,30 @@ class ProtectFields(BaseModel):
     def photo_options(self) -> PhotoOptions:
         """What the protector is told."""
         gender = None if self.gender == "auto" else self.gender
-        return PhotoOptions(self.faces, gender, self.target, self.strength, self.seed, self.aligned)
+        return PhotoOptions(
+            self.faces,
+            gender,
+            self.target,
+            self.strength,
+            self.seed,
+            self.aligned,
+            doubtful=self.doubtful,
+        )
+
+    def given(self, name: str) -> GivenPhoto | None:
+        """The faces that the client knows of the photo of that name; None where it states none.
+
+        Raises:
+            OptionError: if ``boxes`` is no JSON of that kind.
+        """
+        if self.boxes is None:
+            return None
+        entry = parse_json(self.boxes)
+        if isinstance(entry, dict) and "faces" not in entry:
+            if name not in entry:
+                return None
+            entry = entry[name]
+        return photo_of(entry, "boxes")
 
 
 class CheckFields(BaseModel):

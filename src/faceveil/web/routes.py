@@ -13,10 +13,10 @@ from fastapi import APIRouter, Request, Response
 from faceveil import __version__
 from faceveil.errors import FaceVeilError
 from faceveil.evaluation.check import PhotoCheck
+from faceveil.files.boxes import face_values, photo_values
 from faceveil.files.memory import memory_for
 from faceveil.files.reports import face_to_dict
 from faceveil.imaging.formats import READ
-from faceveil.types import Face
 from faceveil.web.engine import Done, Engine
 from faceveil.web.errors import ApiError, as_api_error, responses
 from faceveil.web.form import Upload, read_form
@@ -55,7 +55,8 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
     @router.post(
         "/detect",
         summary="Where are faces?",
-        description="Faces from left to right; their numbers are what `faces` of protect takes.",
+        description="Faces from left to right, and places that may be faces. Their numbers are "
+        "what `faces` of protect takes, the whole answer is what `boxes` does.",
         openapi_extra=form_schema(NoFields, {"photo": READ}),
         responses=responses(*POSTED),
     )
@@ -64,9 +65,8 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
             fields, files = await read_form(request, settings, {"photo": 1})
             read_fields(NoFields, fields)
             data = files["photo"][0].data
-            (width, height), faces = await pool.run(lambda: engine.detect(data))
-        found = [_face(number, face) for number, face in enumerate(faces)]
-        return {"width": width, "height": height, "faces": found}
+            size, sight = await pool.run(lambda: engine.detect(data))
+        return photo_values(sight, size)
 
     @router.post(
         "/protect",
@@ -82,7 +82,7 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         response_class=Response,
         responses={
             200: {"content": {**PICTURES, "application/json": {}, "application/zip": {}}},
-            **responses("no_face", *POSTED),
+            **responses("no_face", "doubtful", *POSTED),
         },
     )
     async def protect(request: Request) -> Response:
@@ -94,7 +94,7 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
                 return await pool.run(lambda: zip_answer(engine, photos, options))
             if len(photos) > 1:
                 raise ApiError("bad_option", "photo: several files; expected one, or answer=zip")
-            return await pool.run(lambda: single_answer(engine, photos[0].data, options))
+            return await pool.run(lambda: single_answer(engine, photos[0], options))
 
     @router.post(
         "/check",
@@ -116,10 +116,10 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
     return router
 
 
-def single_answer(engine: Engine, data: bytes, options: ProtectFields) -> Response:
+def single_answer(engine: Engine, photo: Upload, options: ProtectFields) -> Response:
     """One photo: the picture itself, or JSON."""
-    with memory_for(data, max_pixels=engine.max_pixels):
-        done = engine.protect(data, options)
+    with memory_for(photo.data, max_pixels=engine.max_pixels):
+        done = engine.protect(photo.data, options, photo.name)
     kind, picture = MEDIA_TYPES[done.format], done.picture
     if options.answer == "image":
         name = f"protected{SUFFIXES[done.format]}"
@@ -128,8 +128,7 @@ def single_answer(engine: Engine, data: bytes, options: ProtectFields) -> Respon
     body = {
         "media_type": kind,
         "image": base64.b64encode(picture).decode(),
-        "faces": [face_to_dict(face) for face in done.faces],
-        "check": None if done.check is None else done.check.to_dict(),
+        **_what_was_done(done),
     }
     return Response(json.dumps(body), media_type="application/json")
 
@@ -144,16 +143,14 @@ def zip_answer(engine: Engine, photos: list[Upload], options: ProtectFields) -> 
         for photo in photos:
             try:
                 with memory_for(photo.data, max_pixels=engine.max_pixels):
-                    done: Done = engine.protect(photo.data, options)
+                    done: Done = engine.protect(photo.data, options, photo.name)
             except FaceVeilError as error:
                 problem = as_api_error(error)
                 report.append({"name": None, "code": problem.code, "message": problem.message})
                 continue
             name = safe_name(photo.name, SUFFIXES[done.format], taken)
             archive.writestr(name, done.picture)
-            checked = None if done.check is None else done.check.to_dict()
-            faces = [face_to_dict(face) for face in done.faces]
-            report.append({"name": name, "code": "ok", "faces": faces, "check": checked})
+            report.append({"name": name, "code": "ok", **_what_was_done(done)})
         archive.writestr("report.json", json.dumps({"files": report}, indent=1))
     disposition = 'attachment; filename="protected.zip"'
     return Response(
@@ -163,7 +160,10 @@ def zip_answer(engine: Engine, photos: list[Upload], options: ProtectFields) -> 
     )
 
 
-def _face(number: int, face: Face) -> dict[str, Any]:
-    box = [round(float(v), 1) for v in face.box]
-    points = face.landmarks.astype(float).round(1).tolist()
-    return {"number": number, "box": box, "score": round(float(face.score), 4), "landmarks": points}
+def _what_was_done(done: Done) -> dict[str, Any]:
+    return {
+        "faces": [face_to_dict(face) for face in done.faces],
+        "left": [face_values(face) for face in done.chosen.left],
+        "doubtful": [face_values(face) for face in done.chosen.doubtful],
+        "check": None if done.check is None else done.check.to_dict(),
+    }

@@ -17,6 +17,7 @@ from faceveil.data.packs import take
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.geometry import CROP_SIZE, canonical_template
 from faceveil.imaging.prototypes import prototype_warp
+from faceveil.inference.device import Choice
 from faceveil.systems.san.config import SANConfig
 from faceveil.systems.san.semi_adversarial import Batch
 from faceveil.training.augment import joint_view
@@ -89,7 +90,7 @@ def face_warps(images: Uint8Array, path: Path, detector: Detector | None = None)
         kept: Float32Array = np.load(path, allow_pickle=False)
         if len(kept) == len(images):
             return kept
-    detector = detector or CenterFace(threshold=0.3, threads=1)
+    detector = detector or CenterFace(threshold=0.3, choice=Choice(threads=1))
     rows = tqdm(range(len(images)), desc="landmarks", disable=None)
     points = np.stack([_landmarks(take(images, k), detector) for k in rows])
     warps = prototype_warp(points, len(points))

@@ -1,0 +1,200 @@
+"""What the arguments of ``faceveil protect`` ask for, and what is said of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceveil.errors import OptionError
+
+if TYPE_CHECKING:
+    from faceveil.files.batch import BatchOptions
+    from faceveil.files.jobs import Job
+    from faceveil.imaging.detect import Detector
+    from faceveil.protect.protector import Protector
+
+
+def meaning(method: Protector, options: BatchOptions) -> str:
+    """What a random target means, where targets are drawn."""
+    return COIN if options.photo.aim(method.crop_protector).target == "random" else ""
+
+
+def options_of(arguments: argparse.Namespace) -> BatchOptions:
+    """What is done to each file, as far as it is known before the files are.
+
+    Raises:
+        OptionError: if an option has a bad value.
+    """
+    from faceveil.cli.checked import may_check
+    from faceveil.files.batch import BatchOptions
+    from faceveil.protect.photo import PhotoOptions
+
+    a = arguments
+    if a.jobs < 0:
+        raise OptionError(f"--jobs: got {a.jobs}; expected 1 or more, or 0 for all cores")
+    if a.max_pixels < 1:
+        raise OptionError(f"--max-pixels: got {a.max_pixels}; expected 1 or more")
+    may_check(a)
+    gender = None if a.gender == "auto" else a.gender
+    if a.persons != "photo" and a.target not in (None, "random"):
+        raise OptionError("--persons: it decides random targets; add --target random")
+    if a.persons != "photo" and a.seed is not None and a.key is None:
+        raise OptionError(
+            "--persons: anybody can compute targets from --seed; give --key in its place"
+        )
+    if a.aligned:
+        refuse(a, "--aligned")
+    photo = PhotoOptions(
+        a.faces,
+        gender,
+        a.target,
+        a.strength,
+        a.seed,
+        a.aligned,
+        _key(a),
+        doubtful=a.doubtful,
+    )
+    return BatchOptions(
+        photo,
+        a.existing,
+        a.on_no_face,
+        a.keep_metadata,
+        a.max_pixels,
+        a.in_place,
+        a.persons,
+        _part(a),
+    )
+
+
+def _part(a: argparse.Namespace) -> tuple[float, float] | None:
+    if a.time is None:
+        return None
+    from faceveil.video.times import parse_part
+
+    for given, name in (
+        (a.in_place, "--in-place, which would throw the rest of the clip away; state --output"),
+        (a.camera is not None, "--camera"),
+        (a.engine == "ray", "--engine ray"),
+    ):
+        if given:
+            raise OptionError(f"--time: not with {name}")
+    return parse_part(a.time)
+
+
+def refuse(arguments: argparse.Namespace, where: str) -> None:
+    """Refuse what chooses faces of photos where there are none to choose from.
+
+    Raises:
+        OptionError: if one of these options is given.
+    """
+    a = arguments
+    for given, name in ((a.only, "--only"), (a.but, "--except"), (a.boxes, "--boxes")):
+        if given:
+            raise OptionError(f"{name}: for photos, not with {where}; leave it out")
+
+
+def chosen_by(
+    arguments: argparse.Namespace, options: BatchOptions, photos: Sequence[Job], detector: Detector
+) -> BatchOptions:
+    """The options with what ``--only``, ``--except`` and ``--boxes`` say of these photos.
+
+    Raises:
+        OptionError: if a reference is no photo of one person, or a box is of no photo of the run.
+    """
+    a = arguments
+    if a.only or a.but:
+        from faceveil.judges.recognise import known
+        from faceveil.judges.registry import bundled_matcher
+
+        matcher = bundled_matcher()
+        people = known(matcher, detector, [Path(p) for p in a.only], [Path(p) for p in a.but])
+        options = replace(options, photo=replace(options.photo, people=people))
+    if a.boxes is not None:
+        from faceveil.files.boxes import by_source, read_boxes
+
+        sources = [job.source for job in photos]
+        options = replace(options, boxes=by_source(read_boxes(a.boxes), sources))
+    return options
+
+
+def in_vain(arguments: argparse.Namespace, method: Protector, options: BatchOptions) -> str:
+    """What is said of a gender that makes no difference; empty as a rule."""
+    own = method.crop_protector
+    target = options.photo.aim(own).target
+    if arguments.gender == "auto" or own.needs_gender or target in ("opposite", "same"):
+        return ""
+    return f"--gender: makes no difference to {own.name} with target {target}; leave it out"
+
+
+def _key(arguments: argparse.Namespace) -> bytes:
+    from faceveil.protect.keys import read_key
+
+    if arguments.key is None:
+        return b""
+    try:
+        key = read_key(arguments.key)
+    except OptionError as error:
+        raise OptionError(f"--key: {error}") from error
+    tell(arguments, key.told)
+    return key.secret
+
+
+def tell(arguments: argparse.Namespace, line: str) -> None:
+    """A line on stderr, unless it is empty or nobody wants to read it."""
+    if line and not arguments.quiet:
+        print(line, file=sys.stderr)
+
+
+COIN = (
+    "what software says of these faces is now a coin toss that only your key knows; it may still "
+    "say the truth (--target opposite or neutral for a photo that must not)"
+)
+"""What a random target means, in one sentence."""
+
+
+def method_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of :func:`faceveil.load_protector` that the command line states."""
+    hide = arguments.hide
+    return {
+        "name": arguments.method,
+        "stages": arguments.stages,
+        "combine": arguments.combine,
+        "hide": None if hide is None else tuple(hide.split(",")),
+        "seed": arguments.seed or 0,
+        "device": arguments.device,
+        "precision": arguments.precision,
+    }
+
+
+def load(
+    arguments: argparse.Namespace, options: BatchOptions, threads: int, *, told: bool = False
+) -> Protector:
+    """The protector that is asked for; what is to be said of it is said.
+
+    Args:
+        arguments: the parsed command line.
+        options: of the run.
+        threads: threads inside one operator.
+        told: whether what is to be said of the key has been said in this run.
+
+    Raises:
+        FaceVeilError: if there is none, or it cannot do what is wanted.
+    """
+    from faceveil import load_protector
+
+    protector = load_protector(**method_of(arguments), threads=threads)
+    # A target that cannot be had is said before any photo; so is a key that has just been made.
+    if options.photo.aim(protector.crop_protector).target == "random" and not told:
+        tell(arguments, _own_key_told(arguments, options))
+    return protector
+
+
+def _own_key_told(arguments: argparse.Namespace, options: BatchOptions) -> str:
+    """What is to be said of this machine's key where it decides; nothing from the second time."""
+    from faceveil.protect.keys import own_key
+
+    return "" if options.photo.key or arguments.seed is not None else own_key().told
