@@ -16,7 +16,7 @@ from faceveil.cli.checked import check_results
 from faceveil.cli.main import build_parser, main
 from faceveil.cli.pairs import Checked, Pair, plan_pairs, summary
 from faceveil.files.batch import BatchOptions, protect_files
-from faceveil.files.paths import plan_jobs
+from faceveil.files.jobs import plan_jobs
 from faceveil.protect.photo import PhotoOptions
 from tests.cli.test_protect import call
 from tests.files.test_batch import write_photo

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from faceveil import __version__, load_protector
-from faceveil.inference.session import WEIGHTS
+from faceveil.inference.card import WEIGHTS
 from tests.cli.test_protect import call
 from tests.files.test_batch import bad_files, write_photo
 

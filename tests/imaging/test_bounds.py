@@ -94,7 +94,7 @@ def test_a_tree_of_folders_without_end(tmp_path, monkeypatch):
 
 
 def check_deep_tree(top):
-    from faceveil.files.paths import plan_jobs
+    from faceveil.files.jobs import plan_jobs
 
     for _ in range(1_100):
         os.mkdir("a")
