@@ -11,7 +11,7 @@ import pytest
 from faceveil.imaging.detect import CenterFace
 from faceveil.inference.device import Choice
 from faceveil.types import Face
-from faceveil.video.finding import EVERY, find_faces, ways
+from faceveil.video.finding import EVERY, Cuts, find_faces, ways
 from tests.video.scenes import scene, view
 
 SIZE = (96, 64)
@@ -147,3 +147,16 @@ def test_what_is_found_is_what_searching_every_frame_finds(portrait):
         (whole,), (face,) = detector.detect(rgb), some
         np.testing.assert_allclose(face.landmarks, whole.landmarks, atol=0.5)  # eyes are 25 apart
         assert np.array_equal(face.landmarks, same[0].landmarks)
+
+
+def test_a_cut_ends_tracks_and_a_flash_does_not():
+    cuts = Cuts()
+    noise = np.random.default_rng(0).integers(0, 200, (9, 16, 3), np.uint8)
+    first, second = (np.kron(x, np.ones((10, 10, 1), np.uint8)) for x in (noise, noise[::-1]))
+    flash = np.clip(first * 0.5 + 120, 0, 255).astype(np.uint8)
+    black = np.zeros_like(first)
+    assert [cuts.add(i, x) for i, x in enumerate((first, flash, first, second, second))] == [
+        False, False, False, True, False,
+    ]  # fmt: skip
+    assert (cuts.shot_end(0, 5), cuts.shot_end(3, 5)) == (3, 5)
+    assert not Cuts().add(0, black)

@@ -1,12 +1,9 @@
-"""Who is who: association, gaps, cuts, smoothing."""
+"""Who is who: association and gaps."""
 
 import numpy as np
 import pytest
 
-from faceveil.errors import OptionError
 from faceveil.types import Face
-from faceveil.video.finding import Cuts
-from faceveil.video.plan import FADE, Plan, choose_people, smooth_landmarks
 from faceveil.video.tracks import MAX_GAP, Tracker, greedy, iou
 from tests.protect.fakes import LANDMARKS
 
@@ -91,76 +88,3 @@ def test_gaps_are_interpolated_and_long_ones_end_a_track():
     away = int(MAX_GAP * 25) + 2
     frames = [(((0, 100),), set() if 5 <= k < 5 + away else {0}) for k in range(10 + away)]
     assert len(follow(frames)[0].tracks) == 2
-
-
-def test_a_cut_ends_tracks_and_a_flash_does_not():
-    cuts = Cuts()
-    noise = np.random.default_rng(0).integers(0, 200, (9, 16, 3), np.uint8)
-    first, second = (np.kron(x, np.ones((10, 10, 1), np.uint8)) for x in (noise, noise[::-1]))
-    flash = np.clip(first * 0.5 + 120, 0, 255).astype(np.uint8)
-    black = np.zeros_like(first)
-    assert [cuts.add(i, x) for i, x in enumerate((first, flash, first, second, second))] == [
-        False, False, False, True, False,
-    ]  # fmt: skip
-    assert (cuts.shot_end(0, 5), cuts.shot_end(3, 5)) == (3, 5)
-    assert not Cuts().add(0, black)
-
-
-def test_weights_fade_around_a_track_but_not_across_a_cut():
-    frames = [(((0, 100),), {0} if 6 <= k < 12 else set()) for k in range(20)]
-    tracker, _ = follow(frames)
-    plan = Plan(tracker, {}, frozenset({0}))
-    weights = [sum(p.weight for p in plan.at(k)) for k in range(20)]
-    ramp = [(i + 1) / (FADE + 1) for i in range(FADE)]
-    expected = [0.0] * 2 + ramp + [1.0] * 6 + ramp[::-1] + [0.0] * 4
-    np.testing.assert_allclose(weights, expected)
-    tracker.cuts.starts.append(5)
-    tracker.tracks[0].segment = 5
-    plan = Plan(tracker, {}, frozenset({0}))
-    assert [sum(p.weight for p in plan.at(k)) for k in range(20)][:6] == [0.0] * 5 + [
-        pytest.approx(ramp[-1])
-    ]
-
-
-def test_somebody_hidden_behind_another_is_not_protected_in_front():
-    frames = []
-    for k in range(30):
-        other = 300 - 8 * k
-        seen = {0, 1} if abs(other - 150) > 60 else {1}
-        frames.append((((0, 150), (1, other)), seen))
-    tracker, _ = follow(frames)
-    plan = Plan(tracker, {}, frozenset({0, 1}))
-    counts = [len(plan.at(k)) for k in range(30)]
-    assert counts[18] == 1  # nearly in the same place
-    assert counts[0] == counts[29] == 2
-
-
-@pytest.mark.parametrize(
-    ("which", "expected"), [("all", {0, 1, 2}), ("largest", {1}), ("0,2", {0, 2})]
-)
-def test_choose_people(which, expected):
-    assert choose_people(which, [1.0, 5.0, 2.0]) == expected
-    assert choose_people(which, []) == set()
-
-
-@pytest.mark.parametrize("which", ["3", "first", "-1"])
-def test_choose_people_refuses(which):
-    with pytest.raises(OptionError, match="faces: got"):
-        choose_people(which, [1.0, 5.0, 2.0])
-
-
-def test_smoothing_does_not_lag_and_takes_jitter_away():
-    times = np.arange(100) / 25
-    path = LANDMARKS[None] + (times * 120)[:, None, None] * np.array([1.0, 0.3])
-    rng = np.random.default_rng(0)
-    noisy = (path + rng.normal(0, 0.7, path.shape)).astype(np.float32)
-    clean = smooth_landmarks(path.astype(np.float32), times)
-    # three eye distances a second, and not a quarter of a pixel behind
-    assert np.abs((clean - path)[10:-10]).mean() < 0.25
-    still = (LANDMARKS[None] + rng.normal(0, 0.7, path.shape)).astype(np.float32)
-
-    def jitter(x):
-        return np.abs(np.diff(x, 2, axis=0)).mean()
-
-    assert jitter(smooth_landmarks(still, times)) < 0.2 * jitter(still)
-    assert jitter(smooth_landmarks(noisy, times)) < 0.6 * jitter(noisy)
