@@ -5,7 +5,7 @@ import numpy as np
 from faceveil.evaluation.case import Case
 from faceveil.evaluation.measures.adversaries import attack
 from faceveil.evaluation.sets import FaceSet
-from tests.evaluation.fakes import BrightnessJudge, PatchMatcher, people
+from tests.evaluation.fakes import BrightnessJudge, PatchMatcher, as_patches, people
 
 
 def nothing(crops, male):
@@ -70,6 +70,6 @@ class BrightPatches(PatchMatcher):
     """A matcher that keeps the brightness too, so that embeddings hold the gender."""
 
     def embed(self, crops):
-        patches = crops.mean(axis=3).reshape(-1, 8, 28, 8, 28).mean(axis=(2, 4)).reshape(-1, 64)
+        patches = as_patches(crops)
         patches = np.hstack([patches - 128, 8 * (patches.mean(axis=1, keepdims=True) - 128)])
         return (patches / np.linalg.norm(patches, axis=1, keepdims=True)).astype(np.float32)
