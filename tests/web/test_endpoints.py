@@ -37,6 +37,8 @@ def test_every_method_has_a_line(client):
     for method in body["methods"]:  # what the page shows is what the package does
         crop_protector = build_crop_protector(method["name"], threads=1)
         assert method["targets"] == (crop_protector.own_target is not None)
+        assert method["own_target"] == crop_protector.own_target
+        assert method["needs_gender"] == crop_protector.needs_gender
         assert method["strength"] == strength_of(crop_protector, None)
     assert body["limits"]["pixels"] == 1_000_000
 

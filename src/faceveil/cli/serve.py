@@ -65,13 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
     """
     try:
         import python_multipart  # noqa: F401
-        import uvicorn
+        import uvicorn  # noqa: F401
 
         from faceveil import load_protector
         from faceveil.files.memory import hand_back_large_blocks
         from faceveil.inference.device import usable_cores
         from faceveil.web.app import create_app
         from faceveil.web.engine import Engine
+        from faceveil.web.server import make_server
         from faceveil.web.settings import MIB, Settings, is_loopback
     except ImportError as error:
         raise missing_extra("serve", error, "web") from error
@@ -96,17 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     engine = Engine(settings.max_pixels, max(1, cores // settings.workers), load)
     engine.warm()  # a missing model is said now, not at the first photo
     app = create_app(settings, engine)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_level="critical",
-            access_log=False,  # addresses and times of calls are nobody's business
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=100,
-            timeout_graceful_shutdown=20,
-        )
-    )
+    server = make_server(app)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{shown}:{listener.getsockname()[1]}/"
     print(f"faceveil: {url}{f'#token={settings.token}' if settings.token else ''}")

@@ -8,20 +8,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from faceveil.api import load_protector
 from faceveil.errors import NoFaceError
 from faceveil.evaluation.check import PhotoCheck, check_photos
 from faceveil.files.memory import room_for
 from faceveil.imaging.decode import decode_photo
-from faceveil.imaging.detect import CenterFace, Detector
+from faceveil.imaging.detect import CenterFace, Detector, choose_faces
 from faceveil.imaging.photo import Photo, as_rgb
+from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.registry import JudgeSet, bundled
+from faceveil.protect.base import CropProtector
 from faceveil.protect.protector import Protector
-from faceveil.types import Face, ProtectedFace, Uint8Array
+from faceveil.systems.specs import list_protectors, spec_of
+from faceveil.types import Face, Float32Array, Float64Array, ProtectedFace, Uint8Array
+from faceveil.web.errors import ApiError
 from faceveil.web.options import ProtectFields
+from faceveil.web.pool import Deadline
 
 MAX_PROTECTORS = 16
 """Protectors kept; options of clients must not fill the memory."""
+
+CHECK_SECONDS = 0.15
+"""The judges' time for a face, before and after, on one core of a plain machine, rounded up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +51,85 @@ class _Known:
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         return self.faces
+
+
+class _Watched:
+    """A method that looks at the deadline before each face."""
+
+    def __init__(self, method: CropProtector, deadline: Deadline) -> None:
+        self._method, self._deadline = method, deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._method, name)
+
+    def protect(
+        self,
+        faces: Float32Array,
+        male: Float32Array,
+        target: Float32Array,
+        landmarks: Float64Array | None,
+    ) -> Float32Array:
+        self._deadline.look()
+        return self._method.protect(faces, male, target, landmarks)
+
+
+class _WatchedJudge:
+    """A judge that looks at the deadline between a few faces and the next."""
+
+    _TOGETHER = 8
+
+    def __init__(self, judge: GenderJudge | Matcher, deadline: Deadline) -> None:
+        self._judge, self._deadline = judge, deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._judge, name)
+
+    def p_male(self, crops: Uint8Array) -> Float32Array:
+        return self._in_parts("p_male", crops)
+
+    def embed(self, crops: Uint8Array) -> Float32Array:
+        return self._in_parts("embed", crops)
+
+    def _in_parts(self, what: str, crops: Uint8Array) -> Float32Array:
+        parts = []
+        for start in range(0, len(crops), self._TOGETHER):
+            self._deadline.look()
+            parts.append(getattr(self._judge, what)(crops[start : start + self._TOGETHER]))
+        return np.concatenate(parts)
+
+
+def refuse_too_much(faces: int, each: float, name: str, deadline: Deadline) -> None:
+    """Refuse work that would hold everybody else up, before it starts.
+
+    What it takes is an estimate for a plain machine, so that the same request is taken or refused
+    whatever else goes on here.
+
+    Args:
+        faces: of a photo.
+        each: seconds for one of them.
+        name: what is asked for, for the complaint.
+        deadline: with what the call may still work; what is taken is charged.
+
+    Raises:
+        ApiError: ``too_much`` if it is more than that; a call's first face is always taken.
+    """
+    most = int(deadline.work / each) if each else faces
+    if deadline.fresh:
+        most = max(most, 1)
+    if faces > most:
+        raise ApiError(
+            "too_much",
+            f"{faces} faces are too many for {name} in one call; expected at most {max(most, 0)}; "
+            "choose fewer faces (largest, or numbers), send fewer photos, or take a quicker method",
+        )
+    deadline.charge(faces * each)
+
+
+def seconds_of(fields: ProtectFields) -> float:
+    """What a face takes, roughly."""
+    known = fields.method in ("default", *list_protectors())
+    own = spec_of(fields.method).seconds if known else 0.0
+    return own + (CHECK_SECONDS if fields.check else 0.0)
 
 
 class Engine:
@@ -116,38 +205,56 @@ class Engine:
     def detect(self, data: bytes) -> tuple[tuple[int, int], tuple[Face, ...]]:
         """Width and height of a photo, and its faces from left to right."""
         with room_for(data, max_pixels=self.max_pixels):
-            rgb = as_rgb(decode_photo(data, max_pixels=self.max_pixels))
+            rgb = as_rgb(self._decode(data))
             faces = sorted(self.detector.detect(rgb), key=lambda face: face.box[0])
         return (rgb.shape[1], rgb.shape[0]), tuple(faces)
 
-    def protect(self, data: bytes, fields: ProtectFields) -> Done:
+    def protect(self, data: bytes, fields: ProtectFields, deadline: Deadline) -> Done:
         """Protect one photo.
 
         Raises:
             FaceVeilError: if it cannot be done.
+            ApiError: if it is too much, or the time is up.
         """
-        photo = decode_photo(data, max_pixels=self.max_pixels)
-        done, faces = self.protector(fields).protect_loaded(photo, fields.photo_options())
+        deadline.look()
+        photo = self._decode(data)
+        method, options = self.protector(fields), fields.photo_options()
+        found = None if options.aligned else method.detector.detect(as_rgb(photo))
+        count = 1 if found is None else len(choose_faces(found, options.faces))
+        refuse_too_much(count, seconds_of(fields), fields.method, deadline)
+        watched = Protector(
+            _Watched(method.crop_protector, deadline), method.estimator, method.detector
+        )
+        done, faces = watched.protect_loaded(photo, options, found)
         if not faces:
             raise NoFaceError("no face found; expected at least one")
+        deadline.look()
         if not fields.check:
             return Done(done, faces, None)
         known = _Known(tuple(face.face for face in faces))
-        return Done(done, faces, self._compare(as_rgb(photo), as_rgb(done), known))
+        return Done(done, faces, self._compare(as_rgb(photo), as_rgb(done), known, deadline))
 
-    def check(self, original: bytes, protected: bytes) -> PhotoCheck:
+    def check(self, original: bytes, protected: bytes, deadline: Deadline) -> PhotoCheck:
         """Compare a photo with its protected copy.
 
         Raises:
             FaceVeilError: if one cannot be read, or they differ in size.
+            ApiError: if the time is up.
         """
         with room_for(original, protected, max_pixels=self.max_pixels):
-            before, after = (
-                as_rgb(decode_photo(data, max_pixels=self.max_pixels))
-                for data in (original, protected)
-            )
-            return self._compare(before, after, self.detector)
+            before, after = (as_rgb(self._decode(data)) for data in (original, protected))
+            known = _Known(tuple(self.detector.detect(before)))
+            refuse_too_much(len(known.faces), CHECK_SECONDS, "the check", deadline)
+            return self._compare(before, after, known, deadline)
 
-    def _compare(self, before: Uint8Array, after: Uint8Array, detector: Detector) -> PhotoCheck:
+    def _compare(
+        self, before: Uint8Array, after: Uint8Array, detector: Detector, deadline: Deadline
+    ) -> PhotoCheck:
         judges = self.judges
-        return check_photos(before, after, detector, judges.gender, judges.matchers[0])
+        gender = [_WatchedJudge(judge, deadline) for judge in judges.gender]
+        matcher = _WatchedJudge(judges.matchers[0], deadline)
+        limit = judges.matchers[0].threshold(1e-3)
+        return check_photos(before, after, detector, gender, matcher, limit)
+
+    def _decode(self, data: bytes) -> Photo:
+        return decode_photo(data, max_pixels=self.max_pixels)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import json
-import zipfile
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from faceveil import __version__
-from faceveil.errors import FaceVeilError
 from faceveil.evaluation.check import PhotoCheck
-from faceveil.files.memory import room_for
-from faceveil.files.reports import face_to_dict
-from faceveil.imaging.encode import encode_photo
 from faceveil.types import Face
-from faceveil.web.engine import Done, Engine
-from faceveil.web.errors import ApiError, as_api_error, responses
-from faceveil.web.form import Upload, read_form
+from faceveil.web.answers import MEDIA_TYPES, single_answer, zip_answer
+from faceveil.web.engine import Engine
+from faceveil.web.errors import ApiError, responses
+from faceveil.web.form import read_form
 from faceveil.web.methods import describe
-from faceveil.web.names import MEDIA_TYPES, SUFFIXES, safe_name
 from faceveil.web.options import NoFields, ProtectFields, form_schema, read_fields
 from faceveil.web.pool import WorkPool
 from faceveil.web.settings import Settings
@@ -54,11 +46,11 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         responses=responses(*POSTED),
     )
     async def detect(request: Request) -> dict[str, Any]:
-        async with pool.place():
+        async with pool.place() as deadline:
             fields, files = await read_form(request, settings, {"photo": 1})
             read_fields(NoFields, fields)
             data = files["photo"][0].data
-            (width, height), faces = await pool.run(lambda: engine.detect(data))
+            (width, height), faces = await pool.run(request, deadline, lambda: engine.detect(data))
         found = [_face(number, face) for number, face in enumerate(faces)]
         return {"width": width, "height": height, "faces": found}
 
@@ -76,19 +68,23 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         response_class=Response,
         responses={
             200: {"content": {**PICTURES, "application/json": {}, "application/zip": {}}},
-            **responses("no_face", *POSTED),
+            **responses("no_face", "too_much", *POSTED),
         },
     )
     async def protect(request: Request) -> Response:
-        async with pool.place():
+        async with pool.place() as deadline:
             fields, files = await read_form(request, settings, {"photo": settings.max_files})
             options = read_fields(ProtectFields, fields)
             photos = files["photo"]
             if options.answer == "zip":
-                return await pool.run(lambda: zip_answer(engine, photos, options))
+                return await pool.run(
+                    request, deadline, lambda: zip_answer(engine, photos, options, deadline)
+                )
             if len(photos) > 1:
                 raise ApiError("bad_option", "photo: several files; expected one, or answer=zip")
-            return await pool.run(lambda: single_answer(engine, photos[0].data, options))
+            return await pool.run(
+                request, deadline, lambda: single_answer(engine, photos[0].data, options, deadline)
+            )
 
     @router.post(
         "/check",
@@ -97,66 +93,19 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         openapi_extra=form_schema(
             NoFields, {"original": "the photo", "protected": "its protected copy"}
         ),
-        responses=responses(*POSTED),
+        responses=responses("too_much", *POSTED),
     )
     async def check(request: Request) -> dict[str, Any]:
-        async with pool.place():
+        async with pool.place() as deadline:
             fields, files = await read_form(request, settings, {"original": 1, "protected": 1})
             read_fields(NoFields, fields)
             before, after = files["original"][0].data, files["protected"][0].data
-            result: PhotoCheck = await pool.run(lambda: engine.check(before, after))
+            result: PhotoCheck = await pool.run(
+                request, deadline, lambda: engine.check(before, after, deadline)
+            )
         return result.to_dict()
 
     return router
-
-
-def single_answer(engine: Engine, data: bytes, options: ProtectFields) -> Response:
-    """One photo: the picture itself, or JSON."""
-    with room_for(data, max_pixels=engine.max_pixels):
-        done = engine.protect(data, options)
-        picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
-    kind = MEDIA_TYPES[done.photo.format]
-    if options.answer == "image":
-        name = f"protected{SUFFIXES[done.photo.format]}"
-        disposition = f'attachment; filename="{name}"'
-        return Response(picture, media_type=kind, headers={"Content-Disposition": disposition})
-    body = {
-        "media_type": kind,
-        "image": base64.b64encode(picture).decode(),
-        "faces": [face_to_dict(face) for face in done.faces],
-        "check": None if done.check is None else done.check.to_dict(),
-    }
-    return Response(json.dumps(body), media_type="application/json")
-
-
-def zip_answer(engine: Engine, photos: list[Upload], options: ProtectFields) -> Response:
-    """Many photos: those that could be protected, and a report on all, in the order they came."""
-    engine.protector(options)  # what is wrong for all photos is no matter of one of them
-    taken: set[str] = {"report.json"}
-    report: list[dict[str, Any]] = []
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos are packed already
-        for photo in photos:
-            try:
-                with room_for(photo.data, max_pixels=engine.max_pixels):
-                    done: Done = engine.protect(photo.data, options)
-                    picture = encode_photo(done.photo, keep_metadata=options.keep_metadata)
-            except FaceVeilError as error:
-                problem = as_api_error(error)
-                report.append({"name": None, "code": problem.code, "message": problem.message})
-                continue
-            name = safe_name(photo.name, SUFFIXES[done.photo.format], taken)
-            archive.writestr(name, picture)
-            checked = None if done.check is None else done.check.to_dict()
-            faces = [face_to_dict(face) for face in done.faces]
-            report.append({"name": name, "code": "ok", "faces": faces, "check": checked})
-        archive.writestr("report.json", json.dumps({"files": report}, indent=1))
-    disposition = 'attachment; filename="protected.zip"'
-    return Response(
-        buffer.getvalue(),
-        media_type="application/zip",
-        headers={"Content-Disposition": disposition},
-    )
 
 
 def _face(number: int, face: Face) -> dict[str, Any]:
