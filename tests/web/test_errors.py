@@ -1,5 +1,6 @@
 """Bad photos, bad options, limits: one shape of error, and nothing on the disk."""
 
+import argparse
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from faceveil.cli import protect, serve
 from faceveil.errors import ModelError
 from faceveil.judges.base import JudgeInfo
 from faceveil.judges.registry import JudgeSet
@@ -23,7 +25,7 @@ from faceveil.web.engine import Engine
 from faceveil.web.errors import ApiError
 from faceveil.web.options import ProtectFields
 from faceveil.web.pool import Deadline
-from faceveil.web.settings import Settings
+from faceveil.web.settings import MIB, Settings
 from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
 from tests.web.conftest import client_of, code, fake_engine, picture, post
 
@@ -65,6 +67,24 @@ def test_bad_photos(client, path, data):
 @pytest.mark.parametrize("data", [huge_header(), picture((1001, 1000))])
 def test_too_many_pixels(client, data):
     assert code(post(client, "detect", {"photo": data})) == (413, "too_large")
+
+
+def test_who_sends_too_many_pixels_is_told_what_they_can_do(client):
+    said = post(client, "protect", {"photo": picture((1001, 1000))}).json()["message"]
+    assert said.startswith(
+        "1,001,000 pixels; this server takes photos of at most 1,000,000; shrink"
+    )
+    assert "raise" not in said
+
+
+def test_limits_are_those_of_the_command_line():
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    for command in (protect, serve):
+        command.add_parser(commands)
+    asked = [parser.parse_args(argv) for argv in (["serve"], ["protect", "x", "-o", "y"])]
+    assert asked[0].max_pixels == asked[1].max_pixels == Settings().max_pixels
+    assert asked[0].max_mb * MIB == Settings().max_photo_bytes
 
 
 def test_check_refuses(client, photo):

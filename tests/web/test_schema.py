@@ -104,6 +104,13 @@ def test_schema_is_valid_and_whole():
     assert described == set(STATUS) - NO_OPERATIONS
 
 
+def test_the_token_is_declared():
+    (scheme,) = SCHEMA["components"]["securitySchemes"].items()
+    assert (scheme[0], scheme[1]["type"], scheme[1]["scheme"]) == ("token", "http", "bearer")
+    asking = {path for m, path in OPERATIONS if SCHEMA["paths"][path][m].get("security")}
+    assert asking == {path for _, path in OPERATIONS} - {"/api/v1/health"}
+
+
 def test_a_form_has_no_null():
     for path in POSTS:
         for field in fields_of(path).values():

@@ -83,6 +83,12 @@ def single_answer(
     return Response(json.dumps(body), media_type="application/json")
 
 
+def shown_name(name: str) -> str:
+    """What the client called a file, without its folders and what cannot be printed."""
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    return "".join(c for c in last if c.isprintable())[:120]
+
+
 def zip_answer(
     engine: Engine, photos: list[Upload], options: ProtectFields, deadline: Deadline
 ) -> Response:
@@ -92,7 +98,8 @@ def zip_answer(
     report: list[dict[str, Any]] = []
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos are packed already
-        for photo in photos:
+        for number, photo in enumerate(photos, 1):
+            entry = {"number": number, "source": shown_name(photo.name)}
             try:
                 with room_for(photo.data, max_pixels=engine.max_pixels):
                     done: Done = engine.protect(photo.data, options, deadline)
@@ -101,13 +108,15 @@ def zip_answer(
                 problem = error if isinstance(error, ApiError) else as_api_error(error)
                 if problem.code == "time_limit":
                     raise
-                report.append({"name": None, "code": problem.code, "message": problem.message})
+                said = {"name": None, "code": problem.code, "message": problem.message}
+                report.append(entry | said)
                 continue
             name = safe_name(photo.name, SUFFIXES[done.photo.format], taken)
             archive.writestr(name, picture)
             checked = None if done.check is None else done.check.to_dict()
             faces = [face_to_dict(face) for face in done.faces]
-            report.append({"name": name, "code": "ok", "faces": faces, "check": checked})
+            said = {"name": name, "code": "ok", "faces": faces, "check": checked}
+            report.append(entry | said)
         archive.writestr("report.json", json.dumps({"files": report}, indent=1))
     disposition = 'attachment; filename="protected.zip"'
     return Response(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from faceveil.api import load_protector
 from faceveil.errors import NoFaceError
 from faceveil.evaluation.check import PhotoCheck, check_photos
 from faceveil.files.memory import room_for
-from faceveil.imaging.decode import decode_photo
+from faceveil.imaging.decode import decode_photo, header_pixels
 from faceveil.imaging.detect import CenterFace, Detector, choose_faces
 from faceveil.imaging.photo import Photo, as_rgb
 from faceveil.judges.base import GenderJudge, Matcher
@@ -141,6 +142,7 @@ class Engine:
         load: makes a protector; :func:`faceveil.load_protector` but for tests.
         detector: finds faces; CenterFace where None.
         judges: for the check; the package's own where None.
+        key: draws random targets; this machine's own where empty.
     """
 
     def __init__(
@@ -150,8 +152,9 @@ class Engine:
         load: Callable[..., Protector] = load_protector,
         detector: Detector | None = None,
         judges: JudgeSet | None = None,
+        key: bytes = b"",
     ) -> None:
-        self.max_pixels, self.threads = max_pixels, threads
+        self.max_pixels, self.threads, self.key = max_pixels, threads, key
         self._load, self._detector, self._judges = load, detector, judges
         self._protectors: OrderedDict[tuple[Any, ...], Protector] = OrderedDict()
         self._lock = threading.Lock()
@@ -218,7 +221,7 @@ class Engine:
         """
         deadline.look()
         photo = self._decode(data)
-        method, options = self.protector(fields), fields.photo_options()
+        method, options = self.protector(fields), fields.photo_options(self.key)
         found = None if options.aligned else method.detector.detect(as_rgb(photo))
         count = 1 if found is None else len(choose_faces(found, options.faces))
         refuse_too_much(count, seconds_of(fields), fields.method, deadline)
@@ -232,7 +235,9 @@ class Engine:
         if not fields.check:
             return Done(done, faces, None)
         known = _Known(tuple(face.face for face in faces))
-        return Done(done, faces, self._compare(as_rgb(photo), as_rgb(done), known, deadline))
+        key = self.key or None if fields.seed is None else b""  # what drew, the check must know
+        checked = self._compare(as_rgb(photo), as_rgb(done), known, deadline, key)
+        return Done(done, faces, checked)
 
     def check(self, original: bytes, protected: bytes, deadline: Deadline) -> PhotoCheck:
         """Compare a photo with its protected copy.
@@ -245,16 +250,29 @@ class Engine:
             before, after = (as_rgb(self._decode(data)) for data in (original, protected))
             known = _Known(tuple(self.detector.detect(before)))
             refuse_too_much(len(known.faces), CHECK_SECONDS, "the check", deadline)
-            return self._compare(before, after, known, deadline)
+            return self._compare(before, after, known, deadline, self.key or None)
 
     def _compare(
-        self, before: Uint8Array, after: Uint8Array, detector: Detector, deadline: Deadline
+        self,
+        before: Uint8Array,
+        after: Uint8Array,
+        detector: Detector,
+        deadline: Deadline,
+        key: bytes | None,
     ) -> PhotoCheck:
         judges = self.judges
         gender = [_WatchedJudge(judge, deadline) for judge in judges.gender]
         matcher = _WatchedJudge(judges.matchers[0], deadline)
         limit = judges.matchers[0].threshold(1e-3)
-        return check_photos(before, after, detector, gender, matcher, limit)
+        return check_photos(before, after, detector, gender, matcher, limit, key)
 
     def _decode(self, data: bytes) -> Photo:
+        pixels = header_pixels(data, sys.maxsize)
+        if pixels > self.max_pixels:  # what the package says is for who can change the limit
+            raise ApiError(
+                "too_large",
+                f"{pixels:,} pixels; this server takes photos of at most {self.max_pixels:,}; "
+                "shrink it to that, or protect it where FaceVeil is installed with "
+                "'faceveil protect --max-pixels'",
+            )
         return decode_photo(data, max_pixels=self.max_pixels)

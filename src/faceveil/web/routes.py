@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.security import HTTPBearer
 
 from faceveil import __version__
 from faceveil.evaluation.check import PhotoCheck
@@ -23,6 +24,13 @@ POSTED = (
     *("bad_request", "token", "host", "origin", "too_large", "too_many_files", "not_a_form"),
     *("bad_photo", "bad_option", "busy", "internal", "model_missing", "time_limit"),
 )
+TOKEN = Depends(
+    HTTPBearer(
+        auto_error=False,  # the guard has looked by then; this says so in the schema
+        scheme_name="token",
+        description="The token that `faceveil serve --token` was given; none where it was not.",
+    )
+)
 PICTURES: dict[str, Any] = {kind: {} for kind in MEDIA_TYPES.values()}
 
 
@@ -34,7 +42,12 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
     async def health() -> dict[str, str]:
         return {"status": "ok", "version": __version__}
 
-    @router.get("/models", summary="Methods and limits", responses=responses("token", *ALWAYS))
+    @router.get(
+        "/models",
+        summary="Methods and limits",
+        dependencies=[TOKEN],
+        responses=responses("token", *ALWAYS),
+    )
     async def models() -> dict[str, Any]:
         return describe(settings)
 
@@ -42,6 +55,7 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         "/detect",
         summary="Where are faces?",
         description="Faces from left to right; their numbers are what `faces` of protect takes.",
+        dependencies=[TOKEN],
         openapi_extra=form_schema(NoFields, {"photo": "JPEG, PNG, WebP, BMP or TIFF"}),
         responses=responses(*POSTED),
     )
@@ -59,7 +73,8 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         summary="Protect photos",
         description="The protected photo in its own format. `answer=json`: picture (base64), faces "
         "and, with `check=true`, whether it worked. `answer=zip`: several fields `photo`, a zip "
-        "with a report.",
+        "with a report that names every photo, those that failed as well.",
+        dependencies=[TOKEN],
         openapi_extra=form_schema(
             ProtectFields,
             {"photo": "JPEG, PNG, WebP, BMP or TIFF; several with answer=zip"},
@@ -90,6 +105,7 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
         "/check",
         summary="Did it work?",
         description="Compares a photo with its protected copy of the same size.",
+        dependencies=[TOKEN],
         openapi_extra=form_schema(
             NoFields, {"original": "the photo", "protected": "its protected copy"}
         ),
