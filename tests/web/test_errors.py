@@ -236,6 +236,23 @@ class SlowDetector(FixedDetector):
         return self.faces
 
 
+def test_who_needs_another_method_does_not_wait_for_one_that_loads(photo):
+    loading, go = threading.Event(), threading.Event()
+
+    def load(name, **_):
+        if name == "ensemble":
+            loading.set()
+            assert go.wait(20)
+        return Protector(BrightenProtector(), FixedEstimator(), FixedDetector())
+
+    with client_of(engine=fake_engine(load=load)) as client, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(post, client, "protect", {"photo": photo}, method="ensemble")
+        assert loading.wait(20)
+        assert post(client, "protect", {"photo": photo}, method="san").status_code == 200
+        go.set()
+        assert slow.result().status_code == 200
+
+
 def test_a_full_queue_answers_429_and_the_loop_stays_free(photo):
     detector = SlowDetector()
     settings = Settings(workers=1, queue=1)

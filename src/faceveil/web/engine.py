@@ -7,7 +7,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from faceveil.types import Face, Float32Array, Float64Array, ProtectedFace, Uint
 from faceveil.web.errors import ApiError
 from faceveil.web.options import ProtectFields
 from faceveil.web.pool import Deadline
+
+T = TypeVar("T")
 
 MAX_PROTECTORS = 16
 """Protectors kept; options of clients must not fill the memory."""
@@ -133,6 +136,21 @@ def seconds_of(fields: ProtectFields) -> float:
     return own + (CHECK_SECONDS if fields.check else 0.0)
 
 
+class _Once(Generic[T]):
+    """Something that is made at its first use: who needs another does not wait for it."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: T | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> T:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
 class Engine:
     """Detects, protects and checks.
 
@@ -155,47 +173,48 @@ class Engine:
         key: bytes = b"",
     ) -> None:
         self.max_pixels, self.threads, self.key = max_pixels, threads, key
-        self._load, self._detector, self._judges = load, detector, judges
-        self._protectors: OrderedDict[tuple[Any, ...], Protector] = OrderedDict()
+        self._load = load
+        self._detector = _Once(lambda: detector or CenterFace(threads=threads))
+        self._judges = _Once(lambda: judges or bundled(threads))
+        self._protectors: OrderedDict[tuple[Any, ...], _Once[Protector]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
     def detector(self) -> Detector:
         """The detector, loaded at the first use."""
-        with self._lock:
-            if self._detector is None:
-                self._detector = CenterFace(threads=self.threads)
-            return self._detector
+        return self._detector.get()
 
     @property
     def judges(self) -> JudgeSet:
         """The judges of the check, loaded at the first use."""
-        with self._lock:
-            if self._judges is None:
-                self._judges = bundled(self.threads)
-            return self._judges
+        return self._judges.get()
 
     def protector(self, fields: ProtectFields) -> Protector:
         """The protector that the fields ask for."""
         hide = None if fields.hide is None else tuple(fields.hide.split(","))
         seed = (fields.seed or 0) if fields.combine == "gibbs" else 0
         key = (fields.method, fields.stages, fields.combine, hide, seed)
-        detector = self.detector
+        make = partial(
+            self._load,
+            fields.method,
+            detector=self.detector,
+            threads=self.threads,
+            stages=fields.stages,
+            combine=fields.combine,
+            hide=hide,
+            seed=seed,
+        )
         with self._lock:
-            if key not in self._protectors:
-                self._protectors[key] = self._load(
-                    fields.method,
-                    detector=detector,
-                    threads=self.threads,
-                    stages=fields.stages,
-                    combine=fields.combine,
-                    hide=hide,
-                    seed=seed,
-                )
+            found = self._protectors.setdefault(key, _Once(make))
             self._protectors.move_to_end(key)
             while len(self._protectors) > MAX_PROTECTORS:
                 self._protectors.popitem(last=False)
-            return self._protectors[key]
+        try:
+            return found.get()
+        except Exception:
+            with self._lock:  # what cannot be made takes no place
+                self._protectors.pop(key, None)
+            raise
 
     def warm(self) -> None:
         """Load what most calls need, so that a missing model is known at once.

@@ -183,7 +183,7 @@ function drawBar() {
   $("save-all").disabled = !ready.length || photos.some(needs);
   $("count").textContent = `${ready.length} of ${photos.length} will be downloaded${bad ? `; ${bad} of them did not work` : ""}, with a report`;
   $("save").disabled = !current?.result || Boolean(current.error) || current.made !== wanted(current);
-  $("save").textContent = many ? "Download this photo" : "Download";
+  $("save").textContent = many ? "Download this" : "Download";
   const [word, kind] = current ? badge(current) : ["", ""];
   $("bar-verdict").textContent = word;
   $("bar-verdict").className = kind;
@@ -205,6 +205,9 @@ function drawCurrent() {
   viewer.setFaces((photo.faces || []).map(({ number, box }) => ({ number, box, chosen: photo.chosen.has(number) })));
   $("picture").hidden = $("tools").hidden = Boolean(photo.unseen);
   $("unseen").hidden = !photo.unseen;
+  $("unseen").textContent = photo.error ? "There is nothing to show." : "This browser cannot show the file. Protecting and downloading work all the same.";
+  $("stage").classList.toggle("blind", Boolean(photo.unseen));
+  $("zoom-face").textContent = photo.faces?.length > 1 ? "Next face" : "The face";
   $("zoom-face").hidden = $("boxes-on").hidden = !photo.faces?.length;
   $("original").hidden = !shown;
   $("busy").hidden = running?.photo !== photo;
@@ -385,6 +388,7 @@ function rest() {
 async function drawSamples() {
   const photo = current;
   if (!photo?.faces?.length || photo.unseen || photo.hopeless || sliding) return;
+  sampling?.abort();
   const { signal } = sampling = new AbortController();
   try {
     const crop = await cropOf(photo, photo.faces[0]);
@@ -458,9 +462,11 @@ function select(photo) {
   if (photo && photo !== current && running?.photo !== photo && needs(photo)) interrupt();
   current = photo;
   say(null);
+  for (const canvas of document.querySelectorAll(".card canvas")) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  $("panel").scrollTop = 0;
   refresh();
   if (photo) open(photo);
-  drawSamples();
+  if (!running) drawSamples(); // else they follow when the work is done
 }
 
 function refresh() {
