@@ -99,6 +99,7 @@ def zip_answer(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # photos are packed already
         for number, photo in enumerate(photos, 1):
+            said: dict[str, Any]
             entry = {"number": number, "source": shown_name(photo.name)}
             try:
                 with room_for(photo.data, max_pixels=engine.max_pixels):
