@@ -24,7 +24,7 @@ from faceveil.protect.protector import Protector
 from faceveil.web.engine import Engine
 from faceveil.web.errors import ApiError
 from faceveil.web.options import ProtectFields
-from faceveil.web.pool import Deadline
+from faceveil.web.pool import Deadline, out_of_time
 from faceveil.web.settings import MIB, Settings
 from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
 from tests.web.conftest import client_of, code, fake_engine, picture, post
@@ -341,6 +341,24 @@ def test_work_given_up_stops_at_the_next_face(photo):
     with pytest.raises(ApiError, match="60 seconds"):
         engine.protect(photo, ProtectFields(method="san"), method.deadline)
     assert len(method.calls) == 3
+
+
+def test_the_search_stops_between_looks(portrait):
+    class OneLook(Deadline):
+        looks = 0
+
+        def look(self):
+            self.looks += 1
+            if self.looks > 1:
+                raise out_of_time(1)
+
+    wide = np.tile(portrait, (1, 5, 1))  # looked at whole, and in parts
+    buffer = io.BytesIO()
+    Image.fromarray(wide).save(buffer, "PNG", compress_level=0)
+    deadline = OneLook(60)
+    with pytest.raises(ApiError, match="longer"):
+        Engine(10**7, threads=1).detect(buffer.getvalue(), deadline)
+    assert deadline.looks == 2
 
 
 def test_a_deadline_that_has_passed_begins_nothing(photo):

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -55,6 +56,25 @@ class _Known:
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         return self.faces
+
+
+class _Finder(CenterFace):
+    """The package's detector; it looks at the deadline before each look at a part of a photo."""
+
+    deadline: Deadline | None = None
+
+    def until(self, deadline: Deadline) -> _Finder:
+        """The same detector for one call."""
+        mine = copy(self)
+        mine.deadline = deadline
+        return mine
+
+    def _find(
+        self, rgb: Uint8Array, threshold: float
+    ) -> tuple[Float32Array, Float32Array, Float32Array]:
+        if self.deadline is not None:
+            self.deadline.look()
+        return super()._find(rgb, threshold)
 
 
 class _Watched:
@@ -174,7 +194,7 @@ class Engine:
     ) -> None:
         self.max_pixels, self.threads, self.key = max_pixels, threads, key
         self._load = load
-        self._detector = _Once(lambda: detector or CenterFace(threads=threads))
+        self._detector = _Once(lambda: detector or _Finder(threads=threads))
         self._judges = _Once(lambda: judges or bundled(threads))
         self._protectors: OrderedDict[tuple[Any, ...], _Once[Protector]] = OrderedDict()
         self._lock = threading.Lock()
@@ -224,11 +244,15 @@ class Engine:
         """
         self.protector(ProtectFields())
 
-    def detect(self, data: bytes) -> tuple[tuple[int, int], tuple[Face, ...]]:
+    def _finder(self, deadline: Deadline) -> Detector:
+        detector = self.detector
+        return detector.until(deadline) if isinstance(detector, _Finder) else detector
+
+    def detect(self, data: bytes, deadline: Deadline) -> tuple[tuple[int, int], tuple[Face, ...]]:
         """Width and height of a photo, and its faces from left to right."""
         with room_for(data, max_pixels=self.max_pixels):
             rgb = as_rgb(self._decode(data))
-            faces = sorted(self.detector.detect(rgb), key=lambda face: face.box[0])
+            faces = sorted(self._finder(deadline).detect(rgb), key=lambda face: face.box[0])
         return (rgb.shape[1], rgb.shape[0]), tuple(faces)
 
     def protect(self, data: bytes, fields: ProtectFields, deadline: Deadline) -> Done:
@@ -241,12 +265,11 @@ class Engine:
         deadline.look()
         photo = self._decode(data)
         method, options = self.protector(fields), fields.photo_options(self.key)
-        found = None if options.aligned else method.detector.detect(as_rgb(photo))
+        finder = self._finder(deadline)
+        found = None if options.aligned else finder.detect(as_rgb(photo))
         count = 1 if found is None else len(choose_faces(found, options.faces))
         refuse_too_much(count, seconds_of(fields), fields.method, deadline)
-        watched = Protector(
-            _Watched(method.crop_protector, deadline), method.estimator, method.detector
-        )
+        watched = Protector(_Watched(method.crop_protector, deadline), method.estimator, finder)
         done, faces = watched.protect_loaded(photo, options, found)
         if not faces:
             raise NoFaceError("no face found; expected at least one")
@@ -267,7 +290,7 @@ class Engine:
         """
         with room_for(original, protected, max_pixels=self.max_pixels):
             before, after = (as_rgb(self._decode(data)) for data in (original, protected))
-            known = _Known(tuple(self.detector.detect(before)))
+            known = _Known(tuple(self._finder(deadline).detect(before)))
             refuse_too_much(len(known.faces), CHECK_SECONDS, "the check", deadline)
             return self._compare(before, after, known, deadline, self.key or None)
 

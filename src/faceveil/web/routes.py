@@ -64,7 +64,9 @@ def build_router(settings: Settings, engine: Engine, pool: WorkPool) -> APIRoute
             fields, files = await read_form(request, settings, {"photo": 1})
             read_fields(NoFields, fields)
             data = files["photo"][0].data
-            (width, height), faces = await pool.run(request, deadline, lambda: engine.detect(data))
+            (width, height), faces = await pool.run(
+                request, deadline, lambda: engine.detect(data, deadline)
+            )
         found = [_face(number, face) for number, face in enumerate(faces)]
         return {"width": width, "height": height, "faces": found}
 

@@ -35,6 +35,7 @@ function fieldsOf(photo) {
   return fields;
 }
 
+const sure = ({ faces }) => faces.filter((face) => !face.doubtful).map((face) => face.number);
 const wanted = (photo) => JSON.stringify([fieldsOf(photo), [...photo.chosen].sort((a, b) => a - b)]);
 const isDone = (photo) => Boolean(photo.result?.check) && photo.checked === wanted(photo) && !photo.error;
 
@@ -76,17 +77,18 @@ function interrupt() {
 
 async function detect(photo, signal) {
   const found = await call("detect", formOf(photo.file), signal);
-  photo.faces = found.faces;
+  photo.faces = found.faces.concat((found.doubtful || []).map((face) => ({ ...face, doubtful: true })));
   photo.size = [found.width, found.height];
-  photo.chosen = new Set(found.faces.map((face) => face.number));
-  if (!found.faces.length) throw Object.assign(new Error("No face was found in this photo."), { code: "no_face" });
+  photo.chosen = new Set(sure(photo));
+  if (!photo.faces.length) throw Object.assign(new Error("No face was found in this photo."), { code: "no_face" });
   if (photo === current) open(photo);
 }
 
 async function protect(photo, signal) {
   const asked = wanted(photo);
   const check = !sliding;
-  const faces = photo.chosen.size === photo.faces.length ? "all" : [...photo.chosen].sort((a, b) => a - b).join();
+  const numbers = [...photo.chosen].sort((a, b) => a - b).join();
+  const faces = numbers === sure(photo).join() ? "all" : numbers;
   const done = await call("protect", formOf(photo.file, { ...fieldsOf(photo), faces, answer: "json", check }), signal);
   const blob = pictureOf(done);
   if (photo.result) URL.revokeObjectURL(photo.result.url);
@@ -235,17 +237,22 @@ function drawVerdict(photo) {
 function noteOf(photo, check) {
   if (photo.error) return photo.text && photo.code === "bad_photo" ? "This is a text file, no photo." : photo.error;
   if (!photo.faces) return "Looking for faces …";
-  if (!photo.chosen.size) return "No face is chosen: this photo stays as it is.";
+  if (!photo.chosen.size) return `No face is chosen: this photo stays as it is.${doubts(photo)}`;
   if (!check) return photo.made === wanted(photo) ? "Checking …" : "Working …";
   const count = check.faces.length;
   const bad = check.faces.filter((face) => !face.passed).length;
-  const out = photo.faces.length - photo.chosen.size;
-  const left = out ? ` ${out} left as ${out > 1 ? "they are" : "it is"}.` : "";
+  const out = sure(photo).filter((number) => !photo.chosen.has(number)).length;
+  const left = `${out ? ` ${out} left as ${out > 1 ? "they are" : "it is"}.` : ""}${doubts(photo)}`;
   if (bad) return `${count > 1 ? `No: it did not work on ${bad} of ${count} faces.` : "No."}${left}`;
   const same = check.faces.filter((face) => !face.hidden).length; // passed: as the key drew
   if (!same) return `${count > 1 ? `Yes, on all ${count} faces.` : "Yes."}${left}`;
   if (count === 1) return `Yes, as your key drew: it reads as before.${left}`;
   return `Yes, on all ${count} faces; ${same} read${same > 1 ? "" : "s"} as before, as your key drew.${left}`;
+}
+
+function doubts(photo) {
+  const count = photo.faces.filter((face) => face.doubtful && !photo.chosen.has(face.number)).length;
+  return count ? ` ${count} more ${count > 1 ? "places" : "place"} may be a face: choose it by its number.` : "";
 }
 
 // A check's face is named by its number where the answer has one, else by its box.
