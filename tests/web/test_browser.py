@@ -89,7 +89,11 @@ def test_one_photo(page, tmp_path):
     assert page.is_visible("#coin")
     shown = page.get_attribute("#after", "src")
     page.focus("#strength")
-    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    until(page, STILL + "document.querySelector('#note').textContent === 'No.'")
+    assert text(page, "#help-do") == "Full strength"
+    page.click("#help-do")
+    assert text(page, "#strength-out") == "100 %"
     until(page, STILL + f"document.querySelector('#after').src !== '{shown}'")
     done(page)
     with page.expect_download() as download:

@@ -1,11 +1,11 @@
 import { call, formOf, pictureOf } from "./server.js";
 import { Viewer } from "./viewer.js";
-import { faceWords, isText, outcomeOf, reads, reasonOf } from "./words.js";
+import { band, faceWords, isText, outcomeOf, reads, readsAsBefore, reasonOf } from "./words.js";
 import { makeZip, safeName } from "./zip.js";
 
 const $ = (id) => document.getElementById(id);
-const SUFFIX = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/bmp": ".bmp", "image/tiff": ".tif" };
-const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?)$/i;
+const SUFFIX = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/bmp": ".bmp", "image/tiff": ".tif", "image/heic": ".heic", "image/avif": ".avif" };
+const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?|hei[cf]|hif|avif)$/i;
 const COIN = "What software says of this photo is now a coin toss that only your key knows; it may still say the truth. If this photo must not read as what it is:";
 
 // name, file, url, options, chosen; then faces, size; then result, made and checked (what it was made
@@ -231,6 +231,7 @@ function drawVerdict(photo) {
     $("help-cost").textContent = help.cost;
     $("help-do").onclick = help.act;
   }
+  $("asked").textContent = check?.asked ? `Asked: ${check.asked}.` : "";
   drawCoin(photo, check);
 }
 
@@ -244,7 +245,7 @@ function noteOf(photo, check) {
   const out = sure(photo).filter((number) => !photo.chosen.has(number)).length;
   const left = `${out ? ` ${out} left as ${out > 1 ? "they are" : "it is"}.` : ""}${doubts(photo)}`;
   if (bad) return `${count > 1 ? `No: it did not work on ${bad} of ${count} faces.` : "No."}${left}`;
-  const same = check.faces.filter((face) => !face.hidden).length; // passed: as the key drew
+  const same = check.faces.filter(readsAsBefore).length;
   if (!same) return `${count > 1 ? `Yes, on all ${count} faces.` : "Yes."}${left}`;
   if (count === 1) return `Yes, as your key drew: it reads as before.${left}`;
   return `Yes, on all ${count} faces; ${same} read${same > 1 ? "" : "s"} as before, as your key drew.${left}`;
@@ -264,12 +265,11 @@ function numberOf(photo, { number, box }) {
 
 function faceLine(photo, face) {
   const number = numberOf(photo, face);
-  const { text, good } = faceWords(face);
   const line = document.createElement("li");
   line.number = number;
-  const button = element("button", good ? "good" : "bad");
+  const button = element("button", face.passed ? "good" : "bad");
   button.type = "button";
-  button.append(element("b", "", number + 1), element("span", "words", text), scale(face));
+  button.append(element("b", "", number + 1), element("span", "words", faceWords(face)), scale(face));
   button.addEventListener("click", () => viewer.focus(photo.faces.find((one) => one.number === number).box));
   for (const [event, lit] of [["pointerenter", number], ["focus", number], ["pointerleave", null], ["blur", null]]) {
     button.addEventListener(event, () => light(lit));
@@ -282,10 +282,11 @@ function faceLine(photo, face) {
 function scale(face) {
   const bar = element("span", "scale");
   bar.setAttribute("aria-hidden", "true"); // the words beside it say the same
+  band(face).forEach((end, i) => bar.style.setProperty(["--low", "--high"][i], `${100 * end}%`));
   for (const [kind, p] of [["was", face.p_male_before], ["is", face.p_male_after]]) {
     const dot = element("i", kind);
     dot.style.left = `${100 * p}%`;
-    dot.title = `${kind === "was" ? "before" : "now"}: ${reads(p)}`;
+    dot.title = `${kind === "was" ? "before" : "now"}: ${reads(face, p)}`;
     bar.append(dot);
   }
   for (const word of ["female", "unclear", "male"]) bar.append(element("small", "", word));
@@ -307,12 +308,12 @@ function helpFor(photo, check) {
   if (photo.code === "bad_photo") return { label: "Remove it from the list", cost: "The file itself stays.", act: () => removePhotos([photo]) };
   if (!check || check.passed) return null;
   const { strength, method } = photo.options;
-  if (outcomeOf(check) === "still read") {
+  if (["still read", "did not change"].includes(outcomeOf(check))) {
     if (strength < 1) return { label: "Full strength", cost: "Easier to see; a matcher loses the person more often.", act: set({ strength: 1 }) };
     if (method === presets.default.method) return { label: "A method of the papers", cost: "Harsher shading, easier to see.", act: set({ ...presets.papers, strength: 1 }) };
     return { label: "The default method, full strength", cost: "Bends the face a little as well.", act: set({ ...presets.default, strength: 1 }) };
   }
-  if (strength <= 0.3) return null;
+  if (strength <= 0.3 || outcomeOf(check) !== "not recognised") return null;
   return { label: "Gentler", cost: "The gender is read more easily as well.", act: set({ strength: Math.round(20 * strength - 4) / 20 }) };
 }
 
@@ -445,7 +446,7 @@ function addPhotos(files, { folder = false } = {}) {
     photos.push(photo);
     $("list").append(photo.entry);
   }
-  if (!images.length) say("No photos there; expected JPEG, PNG, WebP, BMP or TIFF.");
+  if (!images.length) say("No photos there; expected picture files, such as JPEG or PNG.");
   else say(null, `${images.length} added.`);
   if (first) select(photos[0]);
   else refresh();

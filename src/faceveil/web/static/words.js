@@ -1,17 +1,39 @@
 // What came of a photo, in plain words.
 
-const [LOW, HIGH] = [0.35, 0.65]; // between them a judge counts as undecided
+const UNDECIDED = [0.35, 0.65]; // P(male) between which a judge counts as undecided
 
-export const reads = (pMale) => (pMale < LOW ? "female" : pMale > HIGH ? "male" : "unclear");
+export const band = (face) => face.undecided || UNDECIDED;
 
-/** One face of a check as a sentence, and whether it is good. */
+export function reads(face, pMale) {
+  const [low, high] = band(face);
+  return pMale < low ? "female" : pMale > high ? "male" : "unclear";
+}
+
+/** What became of a face's gender, in one word. */
+export function fateOf(face) {
+  if (face.outcome) return face.outcome;
+  if (face.hidden) return reads(face, face.p_male_after) === "unclear" ? "unclear" : "other";
+  return face.as_drawn ? "as_drawn" : "read";
+}
+
+/** Whether it passed and yet reads as it did: the key may draw the truth. */
+export function readsAsBefore(face) {
+  const now = reads(face, face.p_male_after);
+  return face.passed && now !== "unclear" && now === reads(face, face.p_male_before);
+}
+
+/** One face of a check as a sentence. */
 export function faceWords(face) {
-  const now = reads(face.p_male_after);
-  const gender = face.hidden
-    ? now === "unclear" ? "Software can no longer tell" : `Software now says ${now}`
-    : face.as_drawn ? `Software says ${now}, as your key drew` : `Software still says ${now}`;
-  const person = face.match ? "a matcher still knows the person" : "a matcher no longer knows the person";
-  return { text: `${gender}; ${person}.`, good: face.passed };
+  const now = reads(face, face.p_male_after);
+  const gender = {
+    unclear: "Software can no longer tell",
+    other: `Software now says ${now}`,
+    as_drawn: `Software says ${now}, as your key drew`,
+    read: `Software still says ${now === "unclear" ? "what it said" : now}`,
+    undecided_before: "Software could not tell before",
+    unchanged: "This face did not change",
+  }[fateOf(face)];
+  return `${gender}; ${face.match ? "a matcher still knows the person" : "a matcher no longer knows the person"}.`;
 }
 
 const REASONS = {
@@ -36,5 +58,8 @@ export async function isText(file) {
 /** Badge of a checked photo. */
 export function outcomeOf(check) {
   if (check.passed) return "worked";
-  return check.faces.some((face) => !face.hidden && !face.as_drawn) ? "still read" : "not recognised";
+  const fates = check.faces.filter((face) => !face.passed && face.match).map(fateOf);
+  if (fates.includes("read")) return "still read";
+  if (fates.includes("unchanged")) return "did not change";
+  return fates.length ? "undecided before" : "not recognised";
 }
