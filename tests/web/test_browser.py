@@ -205,6 +205,19 @@ def test_many_with_bad_ones(page, tmp_path):
     assert page.is_visible("#empty")
 
 
+def test_photos_that_come_before_the_server_has_answered(page, address):
+    held = []
+    page.route("**/api/v1/models", lambda route: held.append(route))
+    page.goto("about:blank")  # else the same address is not loaded again
+    page.goto(address)
+    page.set_input_files("#files", [PORTRAIT])
+    until(page, "document.querySelectorAll('#list li').length === 1")
+    until(page, "document.querySelector('#note').textContent === 'Looking for faces …'")
+    held[0].continue_()
+    done(page)
+    assert text(page, "#note").startswith("Yes")
+
+
 def test_nothing_is_cut_off(page):
     page.set_input_files("#files", [PORTRAIT])
     done(page)

@@ -6,37 +6,36 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
-
-import numpy as np
 
 from faceveil.api import load_protector
 from faceveil.errors import NoFaceError
 from faceveil.evaluation.check import PhotoCheck, check_photos
 from faceveil.files.memory import room_for
 from faceveil.imaging.decode import decode_photo, header_pixels
-from faceveil.imaging.detect import CenterFace, Detector, choose_faces
+from faceveil.imaging.detect import Detector, choose_faces
 from faceveil.imaging.photo import Photo, as_rgb
-from faceveil.judges.base import GenderJudge, Matcher
 from faceveil.judges.registry import JudgeSet, bundled
-from faceveil.protect.base import CropProtector
 from faceveil.protect.protector import Protector
-from faceveil.systems.specs import list_protectors, spec_of
-from faceveil.types import Face, Float32Array, Float64Array, ProtectedFace, Uint8Array
+from faceveil.types import Face, ProtectedFace, Uint8Array
 from faceveil.web.errors import ApiError
 from faceveil.web.options import ProtectFields
 from faceveil.web.pool import Deadline
+from faceveil.web.watched import (
+    CHECK_SECONDS,
+    Finder,
+    WatchedJudge,
+    WatchedMethod,
+    refuse_too_much,
+    seconds_of,
+)
 
 T = TypeVar("T")
 
 MAX_PROTECTORS = 16
 """Protectors kept; options of clients must not fill the memory."""
-
-CHECK_SECONDS = 0.15
-"""The judges' time for a face, before and after, on one core of a plain machine, rounded up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,104 +55,6 @@ class _Known:
 
     def detect(self, rgb: Uint8Array) -> tuple[Face, ...]:
         return self.faces
-
-
-class _Finder(CenterFace):
-    """The package's detector; it looks at the deadline before each look at a part of a photo."""
-
-    deadline: Deadline | None = None
-
-    def until(self, deadline: Deadline) -> _Finder:
-        """The same detector for one call."""
-        mine = copy(self)
-        mine.deadline = deadline
-        return mine
-
-    def _find(
-        self, rgb: Uint8Array, threshold: float
-    ) -> tuple[Float32Array, Float32Array, Float32Array]:
-        if self.deadline is not None:
-            self.deadline.look()
-        return super()._find(rgb, threshold)
-
-
-class _Watched:
-    """A method that looks at the deadline before each face."""
-
-    def __init__(self, method: CropProtector, deadline: Deadline) -> None:
-        self._method, self._deadline = method, deadline
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._method, name)
-
-    def protect(
-        self,
-        faces: Float32Array,
-        male: Float32Array,
-        target: Float32Array,
-        landmarks: Float64Array | None,
-    ) -> Float32Array:
-        self._deadline.look()
-        return self._method.protect(faces, male, target, landmarks)
-
-
-class _WatchedJudge:
-    """A judge that looks at the deadline between a few faces and the next."""
-
-    _TOGETHER = 8
-
-    def __init__(self, judge: GenderJudge | Matcher, deadline: Deadline) -> None:
-        self._judge, self._deadline = judge, deadline
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._judge, name)
-
-    def p_male(self, crops: Uint8Array) -> Float32Array:
-        return self._in_parts("p_male", crops)
-
-    def embed(self, crops: Uint8Array) -> Float32Array:
-        return self._in_parts("embed", crops)
-
-    def _in_parts(self, what: str, crops: Uint8Array) -> Float32Array:
-        parts = []
-        for start in range(0, len(crops), self._TOGETHER):
-            self._deadline.look()
-            parts.append(getattr(self._judge, what)(crops[start : start + self._TOGETHER]))
-        return np.concatenate(parts)
-
-
-def refuse_too_much(faces: int, each: float, name: str, deadline: Deadline) -> None:
-    """Refuse work that would hold everybody else up, before it starts.
-
-    What it takes is an estimate for a plain machine, so that the same request is taken or refused
-    whatever else goes on here.
-
-    Args:
-        faces: of a photo.
-        each: seconds for one of them.
-        name: what is asked for, for the complaint.
-        deadline: with what the call may still work; what is taken is charged.
-
-    Raises:
-        ApiError: ``too_much`` if it is more than that; a call's first face is always taken.
-    """
-    most = int(deadline.work / each) if each else faces
-    if deadline.fresh:
-        most = max(most, 1)
-    if faces > most:
-        raise ApiError(
-            "too_much",
-            f"{faces} faces are too many for {name} in one call; expected at most {max(most, 0)}; "
-            "choose fewer faces (largest, or numbers), send fewer photos, or take a quicker method",
-        )
-    deadline.charge(faces * each)
-
-
-def seconds_of(fields: ProtectFields) -> float:
-    """What a face takes, roughly."""
-    known = fields.method in ("default", *list_protectors())
-    own = spec_of(fields.method).seconds if known else 0.0
-    return own + (CHECK_SECONDS if fields.check else 0.0)
 
 
 class _Once(Generic[T]):
@@ -194,7 +95,7 @@ class Engine:
     ) -> None:
         self.max_pixels, self.threads, self.key = max_pixels, threads, key
         self._load = load
-        self._detector = _Once(lambda: detector or _Finder(threads=threads))
+        self._detector = _Once(lambda: detector or Finder(threads=threads))
         self._judges = _Once(lambda: judges or bundled(threads))
         self._protectors: OrderedDict[tuple[Any, ...], _Once[Protector]] = OrderedDict()
         self._lock = threading.Lock()
@@ -246,7 +147,7 @@ class Engine:
 
     def _finder(self, deadline: Deadline) -> Detector:
         detector = self.detector
-        return detector.until(deadline) if isinstance(detector, _Finder) else detector
+        return detector.until(deadline) if isinstance(detector, Finder) else detector
 
     def detect(self, data: bytes, deadline: Deadline) -> tuple[tuple[int, int], tuple[Face, ...]]:
         """Width and height of a photo, and its faces from left to right."""
@@ -269,7 +170,9 @@ class Engine:
         found = None if options.aligned else finder.detect(as_rgb(photo))
         count = 1 if found is None else len(choose_faces(found, options.faces))
         refuse_too_much(count, seconds_of(fields), fields.method, deadline)
-        watched = Protector(_Watched(method.crop_protector, deadline), method.estimator, finder)
+        watched = Protector(
+            WatchedMethod(method.crop_protector, deadline), method.estimator, finder
+        )
         done, faces = watched.protect_loaded(photo, options, found)
         if not faces:
             raise NoFaceError("no face found; expected at least one")
@@ -303,8 +206,8 @@ class Engine:
         key: bytes | None,
     ) -> PhotoCheck:
         judges = self.judges
-        gender = [_WatchedJudge(judge, deadline) for judge in judges.gender]
-        matcher = _WatchedJudge(judges.matchers[0], deadline)
+        gender = [WatchedJudge(judge, deadline) for judge in judges.gender]
+        matcher = WatchedJudge(judges.matchers[0], deadline)
         limit = judges.matchers[0].threshold(1e-3)
         return check_photos(before, after, detector, gender, matcher, limit, key)
 

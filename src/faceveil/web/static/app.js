@@ -1,3 +1,4 @@
+import { listenForFiles } from "./intake.js";
 import { call, formOf, pictureOf } from "./server.js";
 import { Viewer } from "./viewer.js";
 import { band, faceWords, isText, outcomeOf, reads, readsAsBefore, reasonOf } from "./words.js";
@@ -485,7 +486,7 @@ function refresh() {
   $("view").hidden = $("panel").hidden = !some;
   $("photos").hidden = photos.length < 2;
   for (const photo of photos) drawEntry(photo);
-  if (!current) return;
+  if (!current || !limits) return; // what there is to choose is not known yet
   drawControls();
   draw(current);
 }
@@ -552,59 +553,11 @@ async function saveAll() {
   save(await makeZip(files), "protected.zip");
 }
 
-// What was dropped: files, and folders with all that is in them.
-async function filesOf(entry) {
-  if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((done, fail) => reader.readEntries(done, fail)); // 100 at a time
-    if (!some.length) return found;
-    for (const one of some) found.push(...(await filesOf(one)));
-  }
-}
-
-async function dropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.some((entry) => entry.isDirectory)) return addPhotos(transfer.files);
-  const files = (await Promise.all(entries.map(filesOf))).flat();
-  return addPhotos(files, { folder: true });
-}
-
-// ---- The camera --------------------------------------------------------------------------------
-
-let stream = null;
-
-async function openCamera() {
-  try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
-  } catch {
-    say("The camera cannot be used: it is absent, not allowed, or the page was not opened as localhost.");
-    return;
-  }
-  $("video").srcObject = stream;
-  $("camera").showModal();
-}
-
-function shoot() {
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [$("video").videoWidth, $("video").videoHeight];
-  canvas.getContext("2d").drawImage($("video"), 0, 0);
-  canvas.toBlob((blob) => addPhotos([new File([blob], "camera.jpg")]), "image/jpeg", 0.95);
-  $("camera").close();
-}
-
 // ---- What the user does --------------------------------------------------------------------------
 
 function listen() {
   const on = (id, event, act) => $(id).addEventListener(event, act);
-  on("files", "change", ({ target }) => { addPhotos(target.files); target.value = ""; });
-  on("folder", "change", ({ target }) => { addPhotos(target.files, { folder: true }); target.value = ""; });
-  on("sample", "click", async () => addPhotos([new File([await (await fetch("/static/sample.png")).blob()], "astronaut.png")]));
-  on("camera-open", "click", openCamera);
-  on("shoot", "click", shoot);
-  on("camera-close", "click", () => $("camera").close());
-  on("camera", "close", () => stream?.getTracks().forEach((track) => track.stop()));
+  listenForFiles(addPhotos, say);
   listenToView(on);
   on("cards", "change", ({ target }) => set({ ...presets[target.value], keep: current.options.keep }));
   on("method", "change", ({ target }) => set({ method: target.value, strength: methods[target.value].strength, hide: ["gender"], card: cardOf(target.value) }));
@@ -634,14 +587,6 @@ function listen() {
   on("save", "click", () => save(current.result.blob, nameOf(current, new Set())));
   on("save-all", "click", saveAll);
   on("controls", "submit", (event) => event.preventDefault());
-  document.addEventListener("paste", ({ clipboardData }) => { if (clipboardData.files.length) addPhotos(clipboardData.files); });
-  document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragging"); });
-  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    document.body.classList.remove("dragging");
-    dropped(event.dataTransfer);
-  });
 }
 
 const PAPERS = ["san", "ensemble", "flowsan", "gender-an", "privacynet", "mixing"];
@@ -650,6 +595,7 @@ const cardOf = (method) => (method === presets.default.method ? "default" : PAPE
 function listenToView(on) {
   let face = 0;
   on("before", "load", () => {
+    if (!current) return;
     current.unseen = false;
     if (!current.size) viewer.setSize($("before").naturalWidth, $("before").naturalHeight);
     drawCurrent();
@@ -698,6 +644,7 @@ async function start() {
     $("method").replaceChildren(group("FaceVeil", own), group("Papers", names.filter((name) => PAPERS.includes(name))), group("To compare with", rest));
     limits = known.limits;
     for (const photo of photos) photo.options = { ...defaults };
+    refresh();
     pump();
   } catch (error) {
     say(error.message);
