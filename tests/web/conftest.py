@@ -28,13 +28,13 @@ def picture(size=(160, 160), kind="PNG", level=90):
     return buffer.getvalue()
 
 
-def fake_engine(max_pixels=1_000_000, detector=None, load=None):
+def fake_engine(max_pixels=1_000_000, detector=None, load=None, key=b""):
     detector = detector or FixedDetector()
 
     def make(name, **_):
         return Protector(BrightenProtector(), FixedEstimator(), detector)
 
-    return Engine(max_pixels, load=load or make, detector=detector)
+    return Engine(max_pixels, load=load or make, detector=detector, key=key)
 
 
 def client_of(settings=None, engine=None, **kwargs):

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zipfile
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from faceveil.systems.specs import DEFAULT, build_crop_protector, list_protector
 from faceveil.web.engine import Engine
 from faceveil.web.methods import LINES
 from faceveil.web.settings import Settings
+from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
 from tests.web.conftest import client_of, fake_engine, picture, post
 
 
@@ -38,6 +40,8 @@ def test_every_method_has_a_line(client):
     for method in body["methods"]:  # what the page shows is what the package does
         crop_protector = build_crop_protector(method["name"], choice=Choice(threads=1))
         assert method["targets"] == (crop_protector.own_target is not None)
+        assert method["own_target"] == crop_protector.own_target
+        assert method["needs_gender"] == crop_protector.needs_gender
         assert method["strength"] == strength_of(crop_protector, None)
     assert body["limits"]["pixels"] == 1_000_000
 
@@ -116,10 +120,41 @@ def test_zip_has_safe_unique_names_and_a_report(client, photo):
     ]  # fmt: skip
     assert len({name.casefold() for name in found}) == len(found)
     report = json.loads(archive.read("report.json"))["files"]
+    assert [entry["number"] for entry in report] == list(range(1, 10))
+    assert [entry["source"] for entry in report] == [
+        "b.png", "B.PNG", "b.jpeg", "..", "report.json", "x", "con.png", "ü ß.png", "bad.jpg",
+    ]  # fmt: skip
     assert [entry["code"] for entry in report] == ["ok"] * 8 + ["bad_photo"]
     assert [entry["name"] for entry in report] == [*found[:-1], None]
     single = post(client, "protect", {"photo": photo}).content
     assert archive.read("b.png") == single
+
+
+def test_the_servers_key_draws(photo):
+    from faceveil.protect.protector import Protector
+
+    plain = Protector(BrightenProtector(), FixedEstimator(), FixedDetector())
+    given = []
+    for number in range(12):
+        key = sha256(bytes([number])).digest()
+        own = plain.protect_photo(pixels(photo).astype(np.uint8), target="random", key=key)
+        client = client_of(engine=fake_engine(key=key))
+        answer = post(client, "protect", {"photo": photo}, answer="json", target="random").json()
+        assert answer["faces"][0]["target"] == own.faces[0].target
+        given.append(own.faces[0].target)
+    assert set(given) == {"female", "male"}
+
+
+def test_a_seed_stands_in_for_the_servers_key(photo):
+    def drawn(key):
+        client = client_of(engine=fake_engine(key=sha256(key).digest()))
+        fields = {"answer": "json", "target": "random"}
+        return [
+            post(client, "protect", {"photo": photo}, seed=str(n), **fields).json()["faces"]
+            for n in range(8)
+        ]
+
+    assert drawn(b"a") == drawn(b"b")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])

@@ -1,20 +1,32 @@
 """Bad photos, bad options, limits: one shape of error, and nothing on the disk."""
 
+import argparse
 import io
+import json
 import os
 import struct
 import tempfile
 import threading
 import time
+import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from faceveil.cli import protect, serve
 from faceveil.errors import ModelError
-from faceveil.web.settings import Settings
-from tests.protect.fakes import FixedDetector
+from faceveil.judges.base import JudgeInfo
+from faceveil.judges.registry import JudgeSet
+from faceveil.protect.protector import Protector
+from faceveil.web.engine import Engine
+from faceveil.web.errors import ApiError
+from faceveil.web.options import ProtectFields
+from faceveil.web.pool import Deadline, out_of_time
+from faceveil.web.settings import MIB, Settings
+from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
 from tests.web.conftest import client_of, code, fake_engine, picture, post
 
 
@@ -55,6 +67,24 @@ def test_bad_photos(client, path, data):
 @pytest.mark.parametrize("data", [huge_header(), picture((1001, 1000))])
 def test_too_many_pixels(client, data):
     assert code(post(client, "detect", {"photo": data})) == (413, "too_large")
+
+
+def test_who_sends_too_many_pixels_is_told_what_they_can_do(client):
+    said = post(client, "protect", {"photo": picture((1001, 1000))}).json()["message"]
+    assert said.startswith(
+        "1,001,000 pixels; this server takes photos of at most 1,000,000; shrink"
+    )
+    assert "raise" not in said
+
+
+def test_limits_are_those_of_the_command_line():
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    for command in (protect, serve):
+        command.add_parser(commands)
+    asked = [parser.parse_args(argv) for argv in (["serve"], ["protect", "x", "-o", "y"])]
+    assert asked[0].max_pixels == asked[1].max_pixels == Settings().max_pixels
+    assert asked[0].max_mb * MIB == Settings().max_photo_bytes
 
 
 def test_check_refuses(client, photo):
@@ -206,6 +236,23 @@ class SlowDetector(FixedDetector):
         return self.faces
 
 
+def test_who_needs_another_method_does_not_wait_for_one_that_loads(photo):
+    loading, go = threading.Event(), threading.Event()
+
+    def load(name, **_):
+        if name == "ensemble":
+            loading.set()
+            assert go.wait(20)
+        return Protector(BrightenProtector(), FixedEstimator(), FixedDetector())
+
+    with client_of(engine=fake_engine(load=load)) as client, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(post, client, "protect", {"photo": photo}, method="ensemble")
+        assert loading.wait(20)
+        assert post(client, "protect", {"photo": photo}, method="san").status_code == 200
+        go.set()
+        assert slow.result().status_code == 200
+
+
 def test_a_full_queue_answers_429_and_the_loop_stays_free(photo):
     detector = SlowDetector()
     settings = Settings(workers=1, queue=1)
@@ -236,6 +283,110 @@ def test_time_limit_and_the_thread_left_behind_holds_its_place(photo):
                 break
             time.sleep(0.05)
         assert answer.status_code == 200
+
+
+class Crowd(FixedDetector):
+    """Many small faces side by side."""
+
+    def __init__(self, count):
+        face = FixedDetector().faces[0]
+        super().__init__((face,) * count)
+
+
+class EachTakes(BrightenProtector):
+    """Looks as if the limit passed once some faces are done."""
+
+    name = "san"
+
+    def __init__(self, after):
+        super().__init__()
+        self.after, self.deadline = after, None
+
+    def protect(self, luma, male, target, landmarks):
+        done = super().protect(luma, male, target, landmarks)
+        if len(self.calls) == self.after:
+            self.deadline.give_up()
+        return done
+
+
+def test_too_many_faces_for_a_method_are_refused_before_any_is_done(photo):
+    method = BrightenProtector()
+    engine = fake_engine(
+        detector=Crowd(319), load=lambda *_, **__: Protector(method, FixedEstimator(), Crowd(319))
+    )
+    client = client_of(Settings(seconds=40), engine)
+    answer = post(client, "protect", {"photo": photo}, method="cw")
+    assert code(answer) == (422, "too_much")
+    assert answer.json()["message"].startswith("319 faces are too many for cw in one call; exp")
+    assert method.calls == []
+    assert post(client, "protect", {"photo": photo}, method="cw", faces="largest").is_success
+    both = {"original": photo, "protected": photo}
+    assert code(post(client, "check", both)) == (422, "too_much")
+
+
+def test_a_zip_goes_on_after_the_photo_that_is_too_much(photo):
+    client = client_of(Settings(seconds=40))  # ten of them may be work: less than a face with cw
+    files = [("photo", "a.png", photo), ("photo", "b.png", photo)]
+    answer = post(client, "protect", files, method="cw", answer="zip")
+    report = zipfile.ZipFile(io.BytesIO(answer.content)).read("report.json")
+    assert [entry["code"] for entry in json.loads(report)["files"]] == ["ok", "too_much"]
+
+
+def test_work_given_up_stops_at_the_next_face(photo):
+    method = EachTakes(after=3)
+    engine = fake_engine(
+        detector=Crowd(9), load=lambda *_, **__: Protector(method, FixedEstimator(), Crowd(9))
+    )
+    method.deadline = Deadline(60)
+    with pytest.raises(ApiError, match="60 seconds"):
+        engine.protect(photo, ProtectFields(method="san"), method.deadline)
+    assert len(method.calls) == 3
+
+
+def test_the_search_stops_between_looks(portrait):
+    class OneLook(Deadline):
+        looks = 0
+
+        def look(self):
+            self.looks += 1
+            if self.looks > 1:
+                raise out_of_time(1)
+
+    wide = np.tile(portrait, (1, 5, 1))  # looked at whole, and in parts
+    buffer = io.BytesIO()
+    Image.fromarray(wide).save(buffer, "PNG", compress_level=0)
+    deadline = OneLook(60)
+    with pytest.raises(ApiError, match="longer"):
+        Engine(10**7, threads=1).detect(buffer.getvalue(), deadline)
+    assert deadline.looks == 2
+
+
+def test_a_deadline_that_has_passed_begins_nothing(photo):
+    with pytest.raises(ApiError, match="longer"):
+        fake_engine().protect(photo, ProtectFields(), Deadline(0))
+
+
+def test_judges_stop_between_faces(photo):
+    class Judge:
+        info = JudgeInfo("judge", "", "", "")
+        seen = 0
+
+        def p_male(self, crops):
+            self.seen += len(crops)
+            deadline.give_up()
+            return np.full(len(crops), 0.5, np.float32)
+
+    class Matcher:
+        info = JudgeInfo("matcher", "", "", "")
+
+        def threshold(self, fmr):
+            return 0.3
+
+    judge, deadline = Judge(), Deadline(60)
+    engine = Engine(10**6, detector=Crowd(100), judges=JudgeSet((judge,), (Matcher(),)))
+    with pytest.raises(ApiError, match="longer"):
+        engine.check(photo, photo, deadline)
+    assert 0 < judge.seen < 100
 
 
 def test_nothing_is_written(noise, photo, tmp_path, monkeypatch):

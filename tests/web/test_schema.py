@@ -40,6 +40,9 @@ def values(field):
     return st.integers(0, 11).flatmap(lambda n: JUNK if n == 0 else good)
 
 
+NO_OPERATIONS = {"not_found", "method", "slow", "crowded"}
+"""Codes that no operation answers."""
+
 PHOTOS = st.one_of(
     st.just(picture()),
     st.binary(max_size=80),
@@ -98,7 +101,14 @@ def test_schema_is_valid_and_whole():
         "health", "models", "detect", "protect", "check",
     ]  # fmt: skip
     described = set(re.findall(r"`(\w+)`:", str(SCHEMA)))
-    assert described == set(STATUS) - {"not_found", "method"}  # which no operation answers
+    assert described == set(STATUS) - NO_OPERATIONS
+
+
+def test_the_token_is_declared():
+    (scheme,) = SCHEMA["components"]["securitySchemes"].items()
+    assert (scheme[0], scheme[1]["type"], scheme[1]["scheme"]) == ("token", "http", "bearer")
+    asking = {path for m, path in OPERATIONS if SCHEMA["paths"][path][m].get("security")}
+    assert asking == {path for _, path in OPERATIONS} - {"/api/v1/health"}
 
 
 def test_a_form_has_no_null():

@@ -1,5 +1,6 @@
 """The command: what it refuses, and a real server that stops in good order."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -46,10 +47,26 @@ def test_address_of_another_machine(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_real_server_starts_answers_and_stops():
+def test_a_key_that_is_none(tmp_path, capsys):
+    (tmp_path / "key").write_bytes(bytes(32))
+    assert main(["serve", "--port", "0", "--key", str(tmp_path / "key")]) == 2
+    assert "--key: key: got 32 bytes" in capsys.readouterr().err
+
+
+def test_a_real_server_starts_answers_and_stops(tmp_path):
+    browser, opened, key = (tmp_path / name for name in ("browser", "opened", "key"))
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o700)
+    key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
     command = [sys.executable, "-m", "faceveil", "serve", "--port", "0", "--token", "new"]
     server = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        [*command, "--open", "--key", str(key)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        env={**os.environ, "BROWSER": f"{browser} %s"},
     )
     try:
         url, _, token = server.stdout.readline().split()[-1].partition("#token=")
@@ -57,6 +74,7 @@ def test_a_real_server_starts_answers_and_stops():
         with urllib.request.urlopen(url, timeout=20) as answer:
             assert b"<h1>FaceVeil</h1>" in answer.read()
             assert answer.headers["server"] is None
+        assert opened.read_text() == f"{url}#token={token}\n"
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(f"{url}api/v1/models", timeout=20)
         form = b'--b\r\nContent-Disposition: form-data; name="photo"; filename="x"\r\n\r\n'

@@ -8,11 +8,16 @@ import os
 import secrets
 import socket
 import sys
+import webbrowser
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from faceveil.cli.device import add_arguments as add_device
 from faceveil.errors import OptionError, missing_extra
+
+if TYPE_CHECKING:
+    from faceveil.protect.keys import Key
 
 
 def add_parser(commands: Any) -> None:
@@ -37,13 +42,21 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="a further name of this server, such as a reverse proxy's; may be repeated",
     )
-    p.add_argument("--max-mb", type=int, default=32, metavar="N", help="of one photo (default: 32)")
+    p.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="secret for random targets, as for protect (default: the file that FACEVEIL_KEY "
+        "names, or one made for you on first use)",
+    )
+    p.add_argument("--open", action="store_true", help="open the page in the browser")
+    p.add_argument("--max-mb", type=int, default=64, metavar="N", help="of one photo (default: 64)")
     p.add_argument(
         "--max-pixels",
         type=int,
-        default=40_000_000,
+        default=100_000_000,
         metavar="N",
-        help="refuse larger photos (default: 40,000,000)",
+        help="refuse larger photos (default: 100,000,000)",
     )
     p.add_argument("--max-files", type=int, default=50, metavar="N", help="in one call")
     p.add_argument(
@@ -65,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     try:
         import python_multipart  # noqa: F401
-        import uvicorn
+        import uvicorn  # noqa: F401
 
         from faceveil import load_protector
         from faceveil.files.memory import hand_back_large_blocks
@@ -73,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         from faceveil.inference.device import usable_cores
         from faceveil.web.app import create_app
         from faceveil.web.engine import Engine
+        from faceveil.web.server import make_server
         from faceveil.web.settings import MIB, Settings, is_loopback
     except ImportError as error:
         raise missing_extra("serve", error, "web") from error
@@ -85,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         token=secrets.token_urlsafe(24) if token == "new" else token,
         allowed_hosts=tuple(a.allow_host),
         max_photo_bytes=a.max_mb * MIB,
-        max_request_bytes=max(4 * a.max_mb, 128) * MIB,
+        max_request_bytes=max(2 * a.max_mb, 128) * MIB,
         max_pixels=a.max_pixels,
         max_files=a.max_files,
         seconds=a.time_limit,
@@ -95,26 +109,23 @@ def run(arguments: argparse.Namespace) -> int:
     lift_pillow_limit()
     listener = listen(settings.host, settings.port)
     load = partial(load_protector, device=a.device, precision=a.precision)
-    engine = Engine(settings.max_pixels, max(1, cores // settings.workers), load)
+    key = _key(a.key)
+    threads = max(1, cores // settings.workers)
+    engine = Engine(settings.max_pixels, threads, load, key=key.secret)
     engine.warm()  # a missing model is said now, not at the first photo
     app = create_app(settings, engine)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_level="critical",
-            access_log=False,  # addresses and times of calls are nobody's business
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=100,
-            timeout_graceful_shutdown=20,
-        )
-    )
+    server = make_server(app)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{shown}:{listener.getsockname()[1]}/"
-    print(f"faceveil: {url}{f'#token={settings.token}' if settings.token else ''}")
+    url += f"#token={settings.token}" if settings.token else ""
+    print(f"faceveil: {url}")
+    if key.told:
+        print(f"faceveil: {key.told}", file=sys.stderr)
     if not is_loopback(settings.host):
         print("faceveil: photos cross the network unencrypted; see docs/web.md", file=sys.stderr)
     sys.stdout.flush()
+    if a.open and not webbrowser.open(url):  # the socket listens already
+        print("faceveil: no browser found; open that address", file=sys.stderr)
     with contextlib.suppress(KeyboardInterrupt):  # raised again once all is in good order
         server.run(sockets=[listener])
     if not app.state.pool.idle:  # a thread cannot be stopped; it must not keep the process
@@ -122,6 +133,16 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.flush()
         os._exit(0)
     return 0
+
+
+def _key(path: Path | None) -> Key:
+    """What draws random targets: the file, or this machine's own."""
+    from faceveil.protect.keys import own_key, read_key
+
+    try:
+        return own_key() if path is None else read_key(path)
+    except OptionError as error:
+        raise error if path is None else OptionError(f"--key: {error}") from error
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -11,7 +11,7 @@ import numpy as np
 from faceveil.types import Float32Array, Float64Array, Target
 
 
-@dataclass(slots=True)
+@dataclass
 class Blur:
     """Gaussian blur of the whole crop.
 
@@ -39,7 +39,7 @@ class Blur:
         return np.stack(blurred).astype(np.float32) if blurred else faces.copy()
 
 
-@dataclass(slots=True)
+@dataclass
 class Pixelate:
     """Square cells of one colour each.
 
@@ -72,7 +72,7 @@ class Pixelate:
         return np.stack(full).astype(np.float32) if full else faces.copy()
 
 
-@dataclass(slots=True)
+@dataclass
 class BlackBox:
     """Black over the whole crop."""
 

@@ -82,35 +82,58 @@ DEFAULT = "adaptive"
 """What ``default`` stands for."""
 
 
-_BUILDERS: dict[str, tuple[Builder, frozenset[str]]] = {
-    "adaptive": (_adaptive, frozenset()),
-    "black-box": (lambda *_: BlackBox(), frozenset()),
-    "blur": (lambda *_: Blur(), frozenset()),
-    "cw": (_cw, frozenset()),
-    "ensemble": (_ensemble, frozenset({"stages", "combine"})),
-    "flowsan": (_flowsan, frozenset({"stages"})),
-    "gender-an": (_editor("gender_an"), frozenset({"hide"})),
-    "mixing": (_mixing, frozenset()),
-    "pgd": (_pgd, frozenset()),
-    "pixelate": (lambda *_: Pixelate(), frozenset()),
-    "privacynet": (_editor("privacynet"), frozenset({"hide"})),
-    "san": (_san, frozenset()),
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is known of a method before it is loaded.
+
+    Attributes:
+        build: makes it.
+        made: its class, which knows its own target, and whether it asks for the gender.
+        seconds: a face, on one core of a plain machine, rounded up.
+        takes: which of ``stages``, ``combine`` and ``hide``.
+    """
+
+    build: Builder
+    made: type[CropProtector]
+    seconds: float
+    takes: frozenset[str] = frozenset()
+
+
+_SPECS: dict[str, Spec] = {
+    "adaptive": Spec(_adaptive, AdaptiveProtector, 0.06),
+    "black-box": Spec(lambda *_: BlackBox(), BlackBox, 0.01),
+    "blur": Spec(lambda *_: Blur(), Blur, 0.01),
+    "cw": Spec(_cw, CWProtector, 12.0),
+    "ensemble": Spec(_ensemble, EnsembleProtector, 0.3, frozenset({"stages", "combine"})),
+    "flowsan": Spec(_flowsan, FlowSANProtector, 0.15, frozenset({"stages"})),
+    "gender-an": Spec(_editor("gender_an"), EditorProtector, 0.1, frozenset({"hide"})),
+    "mixing": Spec(_mixing, MixingProtector, 0.06),
+    "pgd": Spec(_pgd, PGDProtector, 2.0),
+    "pixelate": Spec(lambda *_: Pixelate(), Pixelate, 0.01),
+    "privacynet": Spec(_editor("privacynet"), EditorProtector, 0.2, frozenset({"hide"})),
+    "san": Spec(_san, SANProtector, 0.06),
 }
-"""Each method's builder, and the options that it takes."""
 
 
 def list_protectors() -> list[str]:
     """Names that :func:`faceveil.load_protector` takes, beside ``default`` for the best of them."""
-    return sorted(_BUILDERS)
+    return sorted(_SPECS)
 
 
-def options_of(name: str) -> frozenset[str]:
-    """Which of ``stages``, ``combine`` and ``hide`` a method takes.
+def spec_of(name: str) -> Spec:
+    """What is known of a method.
+
+    Args:
+        name: one of :func:`list_protectors`, or ``default``.
 
     Raises:
-        KeyError: if there is no protector of that name.
+        OptionError: if there is no protector of that name.
     """
-    return _BUILDERS[name][1]
+    name = DEFAULT if name == "default" else name
+    if name not in _SPECS:
+        known = ", ".join(["default", *list_protectors()])
+        raise OptionError(f"method: got {name!r}; expected one of {known}")
+    return _SPECS[name]
 
 
 def build_crop_protector(
@@ -132,11 +155,7 @@ def build_crop_protector(
         OptionError: if there is no protector of that name, or it does not take a given option.
         ModelError: if its weights are missing or damaged.
     """
-    name = DEFAULT if name == "default" else name
-    if name not in _BUILDERS:
-        known = ", ".join(["default", *list_protectors()])
-        raise OptionError(f"method: got {name!r}; expected one of {known}")
-    builder, takes = _BUILDERS[name]
+    spec = spec_of(name)
     if options.hide is not None:
         unknown = [what for what in options.hide if what not in HIDE]
         if unknown or not options.hide:
@@ -146,10 +165,10 @@ def build_crop_protector(
         given = getattr(options, option)
         if option == "hide" and given == ("gender",):
             continue  # what every method does
-        if given is not None and option not in takes:
-            users = ", ".join(n for n in list_protectors() if option in _BUILDERS[n][1])
+        if given is not None and option not in spec.takes:
+            users = ", ".join(n for n in list_protectors() if option in _SPECS[n].takes)
             raise OptionError(f"{option}: {name} does not take it; it is for {users}; leave it out")
-    return builder(weights or WEIGHTS, choice, options)
+    return spec.build(weights or WEIGHTS, choice, options)
 
 
 def _series(folder: Path, name: str, count: int | None) -> list[Path]:

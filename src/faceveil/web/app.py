@@ -21,12 +21,16 @@ from faceveil.web.reference import reference_page
 from faceveil.web.routes import build_router
 from faceveil.web.settings import Settings
 
+SCRIPT = "text/javascript; charset=utf-8"
 STATIC = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/static/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/static/app.js": ("app.js", "text/javascript; charset=utf-8"),
-    "/static/zip.js": ("zip.js", "text/javascript; charset=utf-8"),
-    "/static/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/": ("web/static/index.html", "text/html; charset=utf-8"),
+    "/static/style.css": ("web/static/style.css", "text/css; charset=utf-8"),
+    **{
+        f"/static/{name}.js": (f"web/static/{name}.js", SCRIPT)
+        for name in ("app", "intake", "server", "viewer", "words", "zip")
+    },
+    "/static/icon.svg": ("web/static/icon.svg", "image/svg+xml"),
+    "/static/sample.png": ("assets/astronaut.png", "image/png"),
 }
 """Every file that is served, by its address: nothing else of the disk can be asked for."""
 
@@ -79,7 +83,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None) -
 
 
 def _file(name: str, kind: str):  # type: ignore[no-untyped-def]
-    data = (resources.files("faceveil.web") / "static" / name).read_bytes()
+    data = (resources.files("faceveil") / name).read_bytes()
 
     async def serve() -> Response:
         return Response(data, media_type=kind)

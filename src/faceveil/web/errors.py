@@ -23,6 +23,7 @@ STATUS: dict[str, tuple[int, str]] = {
     "origin": (403, "the request comes from another site"),
     "not_found": (404, "there is nothing at that address"),
     "method": (405, "the address is there, but takes another method"),
+    "slow": (408, "the head of the request did not come in time"),
     "too_large": (413, "a file, the request, or the number of pixels is over the limit"),
     "too_many_files": (413, "the request holds more files than allowed"),
     "not_a_form": (415, "the body is not multipart/form-data"),
@@ -30,9 +31,11 @@ STATUS: dict[str, tuple[int, str]] = {
     "bad_option": (422, "an option has a value that cannot be used"),
     "no_face": (422, "no face was found in the photo"),
     "doubtful": (422, "places of the photo may be faces, and `doubtful=fail` was asked for"),
+    "too_much": (422, "more faces than that method can do in one call"),
     "busy": (429, "too many requests wait already; try again after Retry-After seconds"),
     "internal": (500, "a bug; please report it"),
     "model_missing": (503, "a model of that method is not installed or is damaged"),
+    "crowded": (503, "too many connections are open; try again after Retry-After seconds"),
     "time_limit": (504, "the request took longer than allowed"),
 }
 """Every code with its HTTP status and what it means."""

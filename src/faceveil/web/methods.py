@@ -8,7 +8,7 @@ from faceveil.errors import ModelError
 from faceveil.inference.card import WEIGHTS, read_card
 from faceveil.protect.targets import DEFAULT_STRENGTH
 from faceveil.systems.editors.protector import HIDE
-from faceveil.systems.specs import DEFAULT, list_protectors, options_of
+from faceveil.systems.specs import DEFAULT, list_protectors, spec_of
 from faceveil.web.settings import Settings
 
 LINES: dict[str, str] = {
@@ -27,11 +27,8 @@ LINES: dict[str, str] = {
 }
 """One line a method."""
 
-STANDS_IN = frozenset({"blur", "pixelate", "black-box"})
-"""Methods that do the same to every face: no targets, full strength."""
-
-SLOW = frozenset({"pgd", "cw"})
-"""Methods too slow for a preview while the slider moves."""
+SLOW = 0.5
+"""Seconds a face from which there is no preview while a slider moves."""
 
 
 def describe(settings: Settings) -> dict[str, Any]:
@@ -55,16 +52,19 @@ def _rank(name: str) -> tuple[int, str]:
 
 
 def _method(name: str) -> dict[str, Any]:
-    takes = options_of(name)
-    hides, installed = _hides(name) if "hide" in takes else ([], True)
+    spec = spec_of(name)
+    hides, installed = _hides(name) if "hide" in spec.takes else ([], True)
     return {
         "name": name,
         "description": LINES.get(name, name),
         "installed": installed,
-        "slow": name in SLOW,
-        "targets": name not in STANDS_IN,
-        "strength": 1.0 if name in STANDS_IN else DEFAULT_STRENGTH,
-        "options": sorted(takes),
+        "slow": spec.seconds > SLOW,
+        "seconds": spec.seconds,
+        "targets": spec.made.own_target is not None,
+        "own_target": spec.made.own_target,
+        "needs_gender": spec.made.needs_gender,
+        "strength": 1.0 if spec.made.replaces_face is True else DEFAULT_STRENGTH,
+        "options": sorted(spec.takes),
         "hides": hides,
     }
 

@@ -68,7 +68,7 @@ class ProtectFields(BaseModel):
         default=None,
         ge=0,
         le=2**32 - 1,
-        description="decides random choices in place of this machine's key",
+        description="decides random choices in place of the server's key",
     )
     aligned: bool = Field(default=False, description="the photo is a square canonical face crop")
     keep_metadata: bool = Field(
@@ -79,8 +79,12 @@ class ProtectFields(BaseModel):
         default="image", description="the picture, JSON with picture and faces, or a zip of many"
     )
 
-    def photo_options(self) -> PhotoOptions:
-        """What the protector is told."""
+    def photo_options(self, key: bytes = b"") -> PhotoOptions:
+        """What the protector is told.
+
+        Args:
+            key: of the server, for random targets where the call brings no seed.
+        """
         gender = None if self.gender == "auto" else self.gender
         return PhotoOptions(
             self.faces,
@@ -89,6 +93,7 @@ class ProtectFields(BaseModel):
             self.strength,
             self.seed,
             self.aligned,
+            own=key if self.seed is None else b"",
             doubtful=self.doubtful,
         )
 

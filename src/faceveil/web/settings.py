@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from faceveil.errors import OptionError
+from faceveil.imaging.decode import MAX_PIXELS
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 MIN_TOKEN = 16
@@ -38,9 +39,9 @@ class Settings:
     port: int = 8765
     token: str | None = None
     allowed_hosts: tuple[str, ...] = ()
-    max_photo_bytes: int = 32 * MIB
+    max_photo_bytes: int = 64 * MIB
     max_request_bytes: int = 128 * MIB
-    max_pixels: int = 40_000_000
+    max_pixels: int = MAX_PIXELS
     max_files: int = 50
     seconds: float = 120.0
     workers: int = 2

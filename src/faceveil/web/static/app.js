@@ -1,64 +1,44 @@
+import { listenForFiles } from "./intake.js";
+import { call, formOf, pictureOf } from "./server.js";
+import { Viewer } from "./viewer.js";
+import { band, faceWords, isText, outcomeOf, reads, readsAsBefore, reasonOf } from "./words.js";
 import { makeZip, safeName } from "./zip.js";
 
 const $ = (id) => document.getElementById(id);
 const SUFFIX = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/bmp": ".bmp", "image/tiff": ".tif", "image/heic": ".heic", "image/avif": ".avif" };
 const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?|hei[cf]|hif|avif)$/i;
+const COIN = "What software says of this photo is now a coin toss that only your key knows; it may still say the truth. If this photo must not read as what it is:";
 
-const photos = []; // {name, file, url, faces, chosen, result, made, checked, error, hopeless}
+// name, file, url, options, chosen; then faces, size; then result, made and checked (what it was made
+// and checked for), or error, code and, where no option can help, hopeless.
+const photos = [];
 let current = null;
 let methods = {};
 let limits = null;
-let version = 0; // of the options; a result made with an earlier one is out of date
+let presets = {}; // options by card
+let defaults = null; // of the next photo
 let sliding = false;
-let running = false;
-let token = new URLSearchParams(location.hash.slice(1)).get("token");
-if (token) history.replaceState(null, "", location.pathname); // not left in the address bar
+let running = null; // {photo, abort}: the call that is out
+let sampling = null; // the calls for the cards' pictures
 
-// ---- The server ------------------------------------------------------------------------------
+// ---- What is asked for -------------------------------------------------------------------------
 
-const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
+const methodOf = ({ options }) => methods[options.method];
+const targetOf = (photo) => (methodOf(photo).targets ? photo.options.target || methodOf(photo).own_target : null);
+const asksGender = (photo) => methodOf(photo).needs_gender || ["opposite", "same"].includes(targetOf(photo));
 
-async function call(path, form) {
-  for (;;) {
-    const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    let answer;
-    try {
-      answer = await fetch(`/api/v1/${path}`, { method: form ? "POST" : "GET", body: form, headers });
-    } catch {
-      throw new Error("The server does not answer. Is it still running?");
-    }
-    if (answer.ok) return answer.json();
-    if (answer.status === 429) {
-      await pause(Number(answer.headers.get("Retry-After")) || 2);
-    } else if (answer.status === 401) {
-      await askToken();
-    } else {
-      const problem = await answer.json().catch(() => ({}));
-      const error = new Error(problem.message || `The server answered ${answer.status}.`);
-      throw Object.assign(error, { final: answer.status < 500 });
-    }
-  }
+function fieldsOf(photo) {
+  const { method, strength, target, gender, hide, keep } = photo.options;
+  const fields = { method, strength, keep_metadata: keep };
+  if (target && methodOf(photo).targets) fields.target = target;
+  if (asksGender(photo)) fields.gender = gender;
+  if (methodOf(photo).hides.length) fields.hide = hide.join();
+  return fields;
 }
 
-function askToken() {
-  return new Promise((done) => {
-    $("token").value = "";
-    $("login-note").textContent = token ? "That token was not accepted." : "";
-    $("login").showModal();
-    $("login").addEventListener("close", () => { token = $("token").value.trim(); done(); }, { once: true });
-  });
-}
-
-function formOf(photo, fields = {}) {
-  const form = new FormData();
-  form.append("photo", photo.file, "photo"); // the name stays here: the server needs none
-  for (const [name, value] of Object.entries(fields)) form.append(name, value);
-  return form;
-}
-
-// ---- The work: one photo after another, the one that is looked at first -----------------------
-
-const wanted = (photo) => `${version}/${[...photo.chosen].sort()}`;
+const sure = ({ faces }) => faces.filter((face) => !face.doubtful).map((face) => face.number);
+const wanted = (photo) => JSON.stringify([fieldsOf(photo), [...photo.chosen].sort((a, b) => a - b)]);
+const isDone = (photo) => Boolean(photo.result?.check) && photo.checked === wanted(photo) && !photo.error;
 
 function needs(photo) {
   if (photo.error) return false;
@@ -68,161 +48,94 @@ function needs(photo) {
   return photo.checked !== wanted(photo);
 }
 
+// ---- The work: the photo that is looked at first, then one after another ------------------------
+
 async function pump() {
-  if (running) return;
-  running = true;
+  if (running || !limits) return;
+  sampling?.abort();
   for (;;) {
     const photo = [current, ...photos].find((one) => one && needs(one));
     if (!photo) break;
-    if (photo === current) $("busy").hidden = false;
+    running = { photo, abort: new AbortController() };
+    draw(photo);
     try {
-      if (!photo.faces) await detect(photo);
-      else await protect(photo);
+      if (photo.faces) await protect(photo, running.abort.signal);
+      else await detect(photo, running.abort.signal);
     } catch (error) {
-      photo.error = error.message;
-      photo.hopeless = !photo.faces && error.final; // no option makes it a photo
-      if (photo === current) say(error.message);
+      if (error.name !== "AbortError") await fail(photo, error);
     }
+    running = null;
     draw(photo);
   }
-  running = false;
-  $("busy").hidden = true;
   if (photos.length > 1) $("status").textContent = summary(); // of one photo its note says it
+  drawSamples();
 }
 
-async function detect(photo) {
-  const found = await call("detect", formOf(photo));
-  Object.assign(photo, { faces: found.faces, size: [found.width, found.height] });
-  photo.chosen = new Set(found.faces.map((face) => face.number));
-  if (!found.faces.length) Object.assign(photo, { error: "No face was found in this photo.", hopeless: true });
+/** What runs is for something that nobody wants any more, or for a photo that can wait. */
+function interrupt() {
+  if (running && !sliding) running.abort.abort();
 }
 
-async function protect(photo) {
+async function detect(photo, signal) {
+  const found = await call("detect", formOf(photo.file), signal);
+  photo.faces = found.faces.concat((found.doubtful || []).map((face) => ({ ...face, doubtful: true })));
+  photo.size = [found.width, found.height];
+  photo.chosen = new Set(sure(photo));
+  if (!photo.faces.length) throw Object.assign(new Error("No face was found in this photo."), { code: "no_face" });
+  if (photo === current) open(photo);
+}
+
+async function protect(photo, signal) {
   const asked = wanted(photo);
   const check = !sliding;
-  const faces = photo.chosen.size === photo.faces.length ? "all" : [...photo.chosen].sort((a, b) => a - b).join();
-  const done = await call("protect", formOf(photo, { ...options(), faces, answer: "json", check }));
-  const bytes = toBlob(done.image, done.media_type);
+  const numbers = [...photo.chosen].sort((a, b) => a - b).join();
+  const faces = numbers === sure(photo).join() ? "all" : numbers;
+  const done = await call("protect", formOf(photo.file, { ...fieldsOf(photo), faces, answer: "json", check }), signal);
+  const blob = pictureOf(done);
   if (photo.result) URL.revokeObjectURL(photo.result.url);
-  photo.result = { ...done, image: null, blob: bytes, url: URL.createObjectURL(bytes) };
+  photo.result = { ...done, image: null, blob, url: URL.createObjectURL(blob) };
   photo.made = asked;
   if (check) photo.checked = asked;
 }
 
-function toBlob(base64, type) {
-  return new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], { type });
+async function fail(photo, error) {
+  if (!["gone", "time_limit"].includes(error.code)) photo.hopeless = !photo.faces || !photo.faces.length;
+  photo.error = error.message;
+  photo.code = error.code;
+  photo.text = await isText(photo.file).catch(() => false);
 }
 
-function options() {
-  const fields = { method: $("method").value, strength: $("strength").value, gender: $("gender").value };
-  if ($("target").value && !$("target").disabled) fields.target = $("target").value;
-  if (!$("hide").hidden) fields.hide = hidden().join();
-  return fields;
-}
-
-const hidden = () => [...$("hide-boxes").querySelectorAll("input:checked")].map((box) => box.value);
-
-function changed() {
-  version += 1;
-  for (const photo of photos) if (!photo.hopeless) photo.error = null; // may go well now
+function changed(photo = current) {
+  if (!photo.hopeless) photo.error = photo.code = null; // may go well now
   say(null);
+  interrupt();
+  drawControls();
+  draw(photo);
   pump();
 }
 
 // ---- What is seen ------------------------------------------------------------------------------
 
+const viewer = new Viewer(
+  Object.fromEntries(["stage", "picture", "before", "after", "divider", "split", "boxes", "zoom"].map((id) => [id, $(id)])),
+  {
+    toggle: (number) => {
+      if (!current.chosen.delete(number)) current.chosen.add(number);
+      changed();
+    },
+    light,
+  },
+);
+
+function light(number) {
+  viewer.lightUp(number);
+  for (const line of $("faces").children) line.classList.toggle("lit", line.number === number);
+}
+
 function say(error, status) {
   $("error").hidden = !error;
   $("error").textContent = error || "";
   if (status !== undefined) $("status").textContent = status;
-}
-
-function outcome(photo) {
-  if (photo.error) return ["failed", "bad"];
-  if (photo.faces && !photo.chosen.size) return ["no face chosen", ""];
-  if (!photo.faces || photo.checked !== wanted(photo)) return ["waiting", ""];
-  return photo.result.check.passed ? ["worked", "good"] : ["did not work", "bad"];
-}
-
-function summary() {
-  const count = (word) => photos.filter((photo) => outcome(photo)[0] === word).length;
-  return `${photos.length} photos: ${count("worked")} worked, ${count("did not work")} did not work, ${count("failed")} failed.`;
-}
-
-function draw(photo) {
-  const done = photos.filter((one) => !needs(one)).length;
-  $("progress-row").hidden = done === photos.length;
-  $("progress").max = photos.length;
-  $("progress").value = done;
-  $("progress-text").textContent = `${done} of ${photos.length} photos done`;
-  drawEntry(photo);
-  if (photo === current) drawCurrent();
-  const ready = photos.filter((one) => one.result && one.checked === wanted(one));
-  $("save-all").hidden = $("clear").hidden = photos.length < 2;
-  $("save-all").disabled = !ready.length || done < photos.length;
-}
-
-function drawEntry(photo) {
-  const [word, kind] = outcome(photo);
-  const state = photo.entry.querySelector(".state");
-  state.textContent = word;
-  state.className = `state ${kind}`;
-  photo.entry.querySelector("button").setAttribute("aria-current", photo === current);
-}
-
-function drawCurrent() {
-  const photo = current;
-  if (!photo) return;
-  $("view-title").textContent = photo.name;
-  if ($("before").src !== photo.url) $("before").src = photo.url;
-  $("stage").hidden = $("compare").hidden = Boolean(photo.unseen);
-  const shown = photo.chosen.size && !photo.error ? photo.result : null;
-  $("after").hidden = $("divider").hidden = !shown;
-  if (shown) $("after").src = shown.url;
-  $("frame").classList.toggle("compared", Boolean(shown));
-  $("save").disabled = !shown || photo.made !== wanted(photo);
-  $("note").textContent = noteOf(photo);
-  if (photo.error) say(`${photo.name}: ${photo.error}`);
-  drawBoxes(photo);
-  drawCards(photo);
-}
-
-function noteOf(photo) {
-  if (photo.unseen && !photo.error) return "This browser cannot show the file; protecting and downloading work all the same.";
-  if (!photo.faces || photo.error) return "";
-  if (!photo.chosen.size) return "No face is chosen: this photo stays as it is.";
-  const count = photo.faces.length;
-  const word = outcome(photo)[0];
-  if (count === 1) return `1 face: ${word}.`;
-  return `${photo.chosen.size} of ${count} faces chosen: ${word}. Click a box to leave a face out or take it in.`;
-}
-
-function drawBoxes(photo) {
-  const boxes = $("boxes");
-  const faces = photo.faces || [];
-  const same = boxes.photo === photo && boxes.children.length === faces.length;
-  if (!same) boxes.replaceChildren(...faces.map((face) => faceBox(photo, face)));
-  boxes.photo = photo;
-  faces.forEach((face, i) => boxes.children[i].setAttribute("aria-pressed", photo.chosen.has(face.number)));
-}
-
-function faceBox(photo, face) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.setAttribute("aria-label", `Protect face ${face.number + 1}`);
-  const label = document.createElement("span");
-  label.textContent = face.number + 1;
-  button.append(label);
-  const [x0, y0, x1, y1] = face.box;
-  const [width, height] = photo.size;
-  const place = { left: x0 / width, top: y0 / height, width: (x1 - x0) / width, height: (y1 - y0) / height };
-  for (const [side, share] of Object.entries(place)) button.style[side] = `${100 * share}%`;
-  button.addEventListener("click", () => {
-    if (!photo.chosen.delete(face.number)) photo.chosen.add(face.number);
-    draw(photo);
-    pump();
-  });
-  return button;
 }
 
 function element(tag, kind, text) {
@@ -232,63 +145,312 @@ function element(tag, kind, text) {
   return made;
 }
 
-function drawCards(photo) {
-  const check = photo.result?.check;
-  if (photo.error || !photo.faces || !photo.chosen.size) {
-    $("cards").replaceChildren(element("p", "", photo.faces || photo.error ? "Nothing to check." : "Looking for faces …"));
-  } else if (!check || photo.checked !== wanted(photo)) {
-    if (!sliding) $("cards").replaceChildren(element("p", "", "Checking …"));
-  } else {
-    const cards = check.faces.map((face) => card(face, numberOf(photo, face)));
-    $("cards").replaceChildren(...cards, element("p", "small", `Asked: ${check.asked}.`));
+function badge(photo) {
+  if (photo.error) return [reasonOf(photo), "bad"];
+  if (photo.faces && !photo.chosen.size) return ["no face chosen", ""];
+  if (!isDone(photo)) return [running?.photo === photo ? "working" : "waiting", ""];
+  const word = outcomeOf(photo.result.check);
+  return [word, word === "worked" ? "good" : "bad"];
+}
+
+function summary() {
+  const counts = new Map();
+  for (const photo of photos) counts.set(badge(photo)[0], (counts.get(badge(photo)[0]) || 0) + 1);
+  return `${photos.length} photos: ${[...counts].map(([word, n]) => `${n} ${word}`).join(", ")}.`;
+}
+
+function draw(photo) {
+  const done = photos.filter((one) => !needs(one)).length;
+  $("progress-row").hidden = done === photos.length;
+  $("progress").max = photos.length;
+  $("progress").value = done;
+  $("progress-text").textContent = `${done} of ${photos.length} done`;
+  drawEntry(photo);
+  if (photo === current) drawCurrent();
+  drawBar();
+}
+
+function drawEntry(photo) {
+  const [word, kind] = badge(photo);
+  const state = photo.entry.querySelector(".state");
+  state.textContent = word;
+  state.className = `state ${kind}`;
+  photo.entry.querySelector("button").setAttribute("aria-current", photo === current);
+}
+
+function drawBar() {
+  const ready = photos.filter(isDone);
+  const many = photos.length > 1;
+  const bad = ready.filter((photo) => !photo.result.check.passed).length;
+  $("save-all").hidden = $("clear").hidden = $("count").hidden = !many;
+  $("save-all").disabled = !ready.length || photos.some(needs);
+  $("count").textContent = `${ready.length} of ${photos.length} will be downloaded${bad ? `; ${bad} of them did not work` : ""}, with a report`;
+  $("save").disabled = !current?.result || Boolean(current.error) || current.made !== wanted(current);
+  $("save").textContent = many ? "Download this" : "Download";
+  const [word, kind] = current ? badge(current) : ["", ""];
+  $("bar-verdict").textContent = word;
+  $("bar-verdict").className = kind;
+}
+
+/** The current photo comes into view: on its first face, where it is known. */
+function open(photo) {
+  $("view-title").textContent = photo.name;
+  if ($("before").src !== photo.url) $("before").src = photo.url;
+  if (photo.size) viewer.setSize(...photo.size);
+  if (photo.faces?.length) viewer.focus(photo.faces[0].box);
+  else viewer.fit();
+}
+
+function drawCurrent() {
+  const photo = current;
+  const shown = photo.chosen.size && !photo.error && !photo.unseen ? photo.result : null;
+  viewer.setResult(shown?.url);
+  viewer.setFaces((photo.faces || []).map(({ number, box }) => ({ number, box, chosen: photo.chosen.has(number) })));
+  $("picture").hidden = $("tools").hidden = Boolean(photo.unseen);
+  $("unseen").hidden = !photo.unseen;
+  $("unseen").textContent = photo.error ? "There is nothing to show." : "This browser cannot show the file. Protecting and downloading work all the same.";
+  $("stage").classList.toggle("blind", Boolean(photo.unseen));
+  $("zoom-face").textContent = photo.faces?.length > 1 ? "Next face" : "The face";
+  $("zoom-face").hidden = $("boxes-on").hidden = !photo.faces?.length;
+  $("original").hidden = !shown;
+  $("busy").hidden = running?.photo !== photo;
+  if (!sliding || photo.error) drawVerdict(photo);
+}
+
+// ---- The verdict -------------------------------------------------------------------------------
+
+function drawVerdict(photo) {
+  const check = isDone(photo) ? photo.result.check : null;
+  $("note").textContent = noteOf(photo, check);
+  $("note").className = photo.error || check?.passed === false ? "bad" : check ? "good" : "";
+  const lines = check ? check.faces.map((face) => faceLine(photo, face)).sort((a, b) => a.number - b.number) : [];
+  $("faces").replaceChildren(...lines);
+  const help = helpFor(photo, check);
+  $("help").hidden = !help;
+  if (help) {
+    $("help-do").textContent = help.label;
+    $("help-cost").textContent = help.cost;
+    $("help-do").onclick = help.act;
+  }
+  $("asked").textContent = check?.asked ? `Asked: ${check.asked}.` : "";
+  drawCoin(photo, check);
+}
+
+function noteOf(photo, check) {
+  if (photo.error) return photo.text && photo.code === "bad_photo" ? "This is a text file, no photo." : photo.error;
+  if (!photo.faces) return "Looking for faces …";
+  if (!photo.chosen.size) return `No face is chosen: this photo stays as it is.${doubts(photo)}`;
+  if (!check) return photo.made === wanted(photo) ? "Checking …" : "Working …";
+  const count = check.faces.length;
+  const bad = check.faces.filter((face) => !face.passed).length;
+  const out = sure(photo).filter((number) => !photo.chosen.has(number)).length;
+  const left = `${out ? ` ${out} left as ${out > 1 ? "they are" : "it is"}.` : ""}${doubts(photo)}`;
+  if (bad) return `${count > 1 ? `No: it did not work on ${bad} of ${count} faces.` : "No."}${left}`;
+  const same = check.faces.filter(readsAsBefore).length;
+  if (!same) return `${count > 1 ? `Yes, on all ${count} faces.` : "Yes."}${left}`;
+  if (count === 1) return `Yes, as your key drew: it reads as before.${left}`;
+  return `Yes, on all ${count} faces; ${same} read${same > 1 ? "" : "s"} as before, as your key drew.${left}`;
+}
+
+function doubts(photo) {
+  const count = photo.faces.filter((face) => face.doubtful && !photo.chosen.has(face.number)).length;
+  return count ? ` ${count} more ${count > 1 ? "places" : "place"} may be a face: choose it by its number.` : "";
+}
+
+// A check's face is named by its number where the answer has one, else by its box.
+function numberOf(photo, { number, box }) {
+  if (number !== undefined) return number;
+  const far = (face) => Math.abs(face.box[0] - box[0]) + Math.abs(face.box[1] - box[1]);
+  return photo.faces.reduce((best, face) => (far(face) < far(best) ? face : best)).number;
+}
+
+function faceLine(photo, face) {
+  const number = numberOf(photo, face);
+  const line = document.createElement("li");
+  line.number = number;
+  const button = element("button", face.passed ? "good" : "bad");
+  button.type = "button";
+  button.append(element("b", "", number + 1), element("span", "words", faceWords(face)), scale(face));
+  button.addEventListener("click", () => viewer.focus(photo.faces.find((one) => one.number === number).box));
+  for (const [event, lit] of [["pointerenter", number], ["focus", number], ["pointerleave", null], ["blur", null]]) {
+    button.addEventListener(event, () => light(lit));
+  }
+  line.append(button);
+  return line;
+}
+
+// female – unclear – male: a ring where it was, a dot where it is.
+function scale(face) {
+  const bar = element("span", "scale");
+  bar.setAttribute("aria-hidden", "true"); // the words beside it say the same
+  band(face).forEach((end, i) => bar.style.setProperty(["--low", "--high"][i], `${100 * end}%`));
+  for (const [kind, p] of [["was", face.p_male_before], ["is", face.p_male_after]]) {
+    const dot = element("i", kind);
+    dot.style.left = `${100 * p}%`;
+    dot.title = `${kind === "was" ? "before" : "now"}: ${reads(face, p)}`;
+    bar.append(dot);
+  }
+  for (const word of ["female", "unclear", "male"]) bar.append(element("small", "", word));
+  return bar;
+}
+
+// The one thing that helps, and what it costs.
+function helpFor(photo, check) {
+  const set = (options) => () => { Object.assign(photo.options, options); changed(photo); };
+  if (photo.code === "too_large") {
+    const million = Math.floor(limits.pixels / 1e6);
+    return { label: `Shrink it to ${Math.min(million, 40)} megapixels here`, cost: "Camera, time and place are lost.", act: () => shrink(photo) };
+  }
+  if (photo.code === "too_much") return { label: "Only the largest face", cost: "The others stay as they are.", act: () => chooseLargest(photo) };
+  if (photo.code === "time_limit" && photo.options.card !== "default") {
+    return { label: "Use the default method", cost: "Quick; looks different from this one.", act: set(presets.default) };
+  }
+  if (["gone", "time_limit"].includes(photo.code)) return { label: "Try again", cost: "", act: () => changed(photo) };
+  if (photo.code === "bad_photo") return { label: "Remove it from the list", cost: "The file itself stays.", act: () => removePhotos([photo]) };
+  if (!check || check.passed) return null;
+  const { strength, method } = photo.options;
+  if (["still read", "did not change"].includes(outcomeOf(check))) {
+    if (strength < 1) return { label: "Full strength", cost: "Easier to see; a matcher loses the person more often.", act: set({ strength: 1 }) };
+    if (method === presets.default.method) return { label: "A method of the papers", cost: "Harsher shading, easier to see.", act: set({ ...presets.papers, strength: 1 }) };
+    return { label: "The default method, full strength", cost: "Bends the face a little as well.", act: set({ ...presets.default, strength: 1 }) };
+  }
+  if (strength <= 0.3 || outcomeOf(check) !== "not recognised") return null;
+  return { label: "Gentler", cost: "The gender is read more easily as well.", act: set({ strength: Math.round(20 * strength - 4) / 20 }) };
+}
+
+function drawCoin(photo, check) {
+  const target = photo.faces?.length && !photo.hopeless ? targetOf(photo) : null;
+  const own = methodOf(photo)?.own_target === "random";
+  const tossed = target === "random";
+  $("coin").hidden = !(target && (tossed || own)) || (!check && tossed);
+  $("coin-text").textContent = tossed ? COIN : target === "neutral" ? "This photo reads as neither." : `This photo reads as the ${target === "same" ? "truth" : "opposite"}: somebody who knows that turns it round.`;
+  $("coin-opposite").hidden = target === "opposite";
+  $("coin-neutral").hidden = target === "neutral";
+  $("coin-back").hidden = tossed;
+}
+
+// ---- The controls: of the current photo ----------------------------------------------------------
+
+function makePresets(known) {
+  const base = (card, name) => {
+    const method = methods[name];
+    return { card, method: name, strength: method.strength, target: "", gender: "auto", hide: ["gender"], keep: false };
+  };
+  presets = {
+    default: base("default", known.default),
+    light: { ...base("light", known.default), strength: 0.5 },
+    papers: base("papers", "san"),
+  };
+  defaults = { ...presets.default };
+}
+
+function drawControls() {
+  const { options } = current;
+  const method = methodOf(current);
+  for (const radio of document.querySelectorAll("[name=card]")) radio.checked = radio.value === options.card;
+  $("strength").value = options.strength;
+  $("strength-out").textContent = `${Math.round(100 * options.strength)} %`;
+  $("method").value = options.method;
+  $("method-line").textContent = method.description;
+  $("target-field").hidden = !method.targets;
+  $("target").value = options.target;
+  $("gender-field").hidden = !asksGender(current);
+  $("gender").value = options.gender;
+  $("keep").checked = options.keep;
+  $("hide").hidden = method.hides.length < 2;
+  $("hide-boxes").replaceChildren(...method.hides.map((what) => {
+    const label = element("label", "");
+    const box = document.createElement("input");
+    Object.assign(box, { type: "checkbox", value: what, checked: options.hide.includes(what) });
+    label.append(box, what);
+    return label;
+  }));
+  const others = photos.filter((photo) => JSON.stringify(photo.options) !== JSON.stringify(options)).length;
+  $("apply").hidden = !others;
+  $("apply-all").textContent = `Apply to all ${photos.length} photos`;
+}
+
+function set(options) {
+  Object.assign(current.options, options);
+  defaults = { ...current.options };
+  changed();
+}
+
+let timer = 0;
+
+function slide() {
+  current.options.strength = Number($("strength").value);
+  $("strength-out").textContent = `${Math.round(100 * current.options.strength)} %`;
+  if (methodOf(current).slow) return; // no preview: it waits for the slider to rest
+  sliding = true;
+  timer ||= setTimeout(() => { timer = 0; pump(); }, 120);
+}
+
+function rest() {
+  clearTimeout(timer);
+  timer = 0;
+  sliding = false;
+  set({ strength: Number($("strength").value) });
+}
+
+// The same face on every card, as that card would make it. A small crop is sent, not the photo.
+async function drawSamples() {
+  const photo = current;
+  if (!photo?.faces?.length || photo.unseen || photo.hopeless || sliding) return;
+  sampling?.abort();
+  const { signal } = sampling = new AbortController();
+  try {
+    const crop = await cropOf(photo, photo.faces[0]);
+    photo.samples ??= {};
+    for (const [card, options] of Object.entries(presets)) {
+      photo.samples[card] ??= await sample(photo, crop, options, signal);
+      if (photo !== current || signal.aborted) return;
+      const canvas = document.querySelector(`[value=${card}] + canvas`);
+      canvas.getContext("2d").drawImage(photo.samples[card], 80, 80, 160, 160, 0, 0, canvas.width, canvas.height);
+    }
+  } catch {
+    // A card without a picture is no trouble.
   }
 }
 
-// The check names a face by its box alone.
-const numberOf = (photo, { box }) => photo.faces.findIndex((face) => Math.abs(face.box[0] - box[0]) + Math.abs(face.box[1] - box[1]) < 1);
-
-function card(face, number) {
-  const item = element("div", "face");
-  item.append(element("h3", face.passed ? "good" : "bad", `Face ${number + 1}: ${face.label}`), element("p", "small", face.verdict));
-  const bars = element("div", "bars");
-  bars.append(element("b", "", "How male it reads (green: cannot tell)"));
-  const [low, high] = face.undecided;
-  addBar(bars, "before", face.p_male_before, "zone", low, high - low);
-  addBar(bars, "after", face.p_male_after, "zone", low, high - low);
-  bars.append(element("b", "", "How alike the matcher finds both (line: enough)"));
-  addBar(bars, "after", face.similarity, "need", face.threshold);
-  bars.lastChild.textContent = face.similarity.toFixed(2); // a cosine is no percentage
-  item.append(bars);
-  return item;
+async function cropOf(photo, { box }) {
+  if (photo.crop) return photo.crop;
+  await $("before").decode();
+  const side = 2.4 * Math.max(box[2] - box[0], box[3] - box[1]);
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 320;
+  const [x, y] = [(box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2];
+  canvas.getContext("2d").drawImage($("before"), x, y, side, side, 0, 0, 320, 320);
+  photo.crop = await new Promise((done) => canvas.toBlob(done));
+  return photo.crop;
 }
 
-function addBar(bars, label, value, mark, at, width) {
-  const bar = element("div", "bar");
-  bar.setAttribute("aria-hidden", "true"); // the figure beside it says the same
-  const fill = element("i", "fill");
-  fill.style.width = `${100 * Math.max(0, value)}%`;
-  const sign = element("i", mark);
-  sign.style.left = `${100 * at}%`;
-  if (width) sign.style.width = `${100 * width}%`;
-  bar.append(fill, sign);
-  bars.append(element("span", "", label), bar, element("span", "number", `${Math.round(100 * value)} %`));
+async function sample(photo, crop, { method, strength }, signal) {
+  const fields = { method, strength, faces: "largest", answer: "json" };
+  // The key draws by pixels, and a crop has others: the card shows what was drawn for the photo.
+  const drawn = targetOf(photo) === "random" && photo.result?.faces[0]?.target;
+  if (methods[method].own_target === "random" && ["female", "male"].includes(drawn)) Object.assign(fields, { gender: drawn, target: "same" });
+  return createImageBitmap(pictureOf(await call("protect", formOf(crop, fields), signal)));
 }
 
 // ---- Photos come and go ------------------------------------------------------------------------
 
 function addPhotos(files, { folder = false } = {}) {
   const images = [...files].filter((file) => !folder || (PHOTO.test(file.name) && !file.name.startsWith(".")));
-  const large = limits ? images.filter((file) => file.size > limits.photo_bytes) : [];
-  for (const file of images.filter((one) => !large.includes(one))) {
-    const photo = { name: file.name || "pasted photo", file, url: URL.createObjectURL(file), chosen: new Set() };
+  const first = images.length && !photos.length;
+  for (const file of images) {
+    const photo = { name: file.name || "pasted photo", file, url: URL.createObjectURL(file), chosen: new Set(), options: { ...defaults } };
+    if (limits && file.size > limits.photo_bytes) {
+      Object.assign(photo, { error: `Larger than ${Math.round(limits.photo_bytes / 2 ** 20)} MB.`, code: "too_large", hopeless: true });
+    }
     photo.entry = entryOf(photo);
     photos.push(photo);
     $("list").append(photo.entry);
   }
-  if (large.length) say(`${large[0].name}: larger than ${Math.round(limits.photo_bytes / 2 ** 20)} MB; shrink it first`);
-  else if (!images.length) say("No photos there; expected JPEG, PNG, WebP, BMP, TIFF, HEIC or AVIF.");
+  if (!images.length) say("No photos there; expected picture files, such as JPEG or PNG.");
   else say(null, `${images.length} added.`);
-  refresh();
+  if (first) select(photos[0]);
+  else refresh();
   pump();
 }
 
@@ -300,19 +462,33 @@ function entryOf(photo) {
   Object.assign(image, { src: photo.url, alt: "", decoding: "async" });
   image.addEventListener("error", () => image.replaceWith(element("i", "blank")));
   button.append(image, element("span", "name", photo.name), element("span", "state", "waiting"));
-  button.addEventListener("click", () => { current = photo; say(null); refresh(); pump(); });
+  button.addEventListener("click", () => { select(photo); pump(); });
   item.append(button);
   return item;
 }
 
+function select(photo) {
+  if (photo && photo !== current && running?.photo !== photo && needs(photo)) interrupt();
+  current = photo;
+  say(null);
+  for (const canvas of document.querySelectorAll(".card canvas")) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  $("panel").scrollTop = 0;
+  refresh();
+  if (photo) open(photo);
+  if (!running) drawSamples(); // else they follow when the work is done
+}
+
 function refresh() {
-  if (!photos.includes(current)) current = photos[0] ?? null;
-  document.body.classList.toggle("has-photos", photos.length > 0);
-  $("work").hidden = !photos.length;
+  const some = photos.length > 0;
+  document.body.classList.toggle("has-photos", some);
+  $("empty").hidden = some;
+  (some ? document.querySelector("header") : $("empty-add")).append($("add"));
+  $("view").hidden = $("panel").hidden = !some;
   $("photos").hidden = photos.length < 2;
-  $("busy").hidden = !running;
   for (const photo of photos) drawEntry(photo);
-  if (current) draw(current);
+  if (!current || !limits) return; // what there is to choose is not known yet
+  drawControls();
+  draw(current);
 }
 
 function removePhotos(gone) {
@@ -321,10 +497,36 @@ function removePhotos(gone) {
     if (photo.result) URL.revokeObjectURL(photo.result.url);
     photo.entry.remove();
     photos.splice(photos.indexOf(photo), 1);
+    if (running?.photo === photo) interrupt();
   }
+  if (photos.includes(current)) refresh();
+  else select(photos[0] ?? null);
   say(null, "Removed.");
-  refresh();
-  (photos.length ? $("view-title") : $("files")).focus?.();
+  (photos.length ? $("view-title") : $("files")).focus();
+  pump();
+}
+
+function chooseLargest(photo) {
+  const area = ({ box }) => (box[2] - box[0]) * (box[3] - box[1]);
+  photo.chosen = new Set([photo.faces.reduce((best, face) => (area(face) > area(best) ? face : best)).number]);
+  changed(photo);
+}
+
+async function shrink(photo) {
+  try {
+    const whole = await createImageBitmap(photo.file);
+    const share = Math.min(1, Math.sqrt(Math.min(limits.pixels, 40e6) / (whole.width * whole.height)));
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [Math.floor(whole.width * share), Math.floor(whole.height * share)];
+    canvas.getContext("2d").drawImage(whole, 0, 0, canvas.width, canvas.height);
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.95));
+    if (!blob) throw new Error("too large for this browser");
+    removePhotos([photo]);
+    addPhotos([new File([blob], photo.name.replace(/\.[A-Za-z]{3,4}$/, ".jpg"))]);
+    select(photos.at(-1));
+  } catch {
+    say("This browser cannot shrink that file; shrink it with another program.");
+  }
 }
 
 function save(blob, name) {
@@ -338,138 +540,112 @@ function save(blob, name) {
 const nameOf = (photo, taken) => safeName(`${photo.name.replace(/\.[A-Za-z]{3,4}$/, "")}-protected`, SUFFIX[photo.result.media_type], taken);
 
 async function saveAll() {
-  const taken = new Set();
-  const ready = photos.filter((photo) => photo.result && photo.checked === wanted(photo));
-  save(await makeZip(ready.map((photo) => ({ name: nameOf(photo, taken), blob: photo.result.blob }))), "protected.zip");
-}
-
-// What was dropped: files, and folders with all that is in them.
-async function filesOf(entry) {
-  if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((done, fail) => reader.readEntries(done, fail)); // 100 at a time
-    if (!some.length) return found;
-    for (const one of some) found.push(...(await filesOf(one)));
-  }
-}
-
-async function dropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.some((entry) => entry.isDirectory)) return addPhotos(transfer.files);
-  const files = (await Promise.all(entries.map(filesOf))).flat();
-  return addPhotos(files, { folder: true });
-}
-
-// ---- The camera --------------------------------------------------------------------------------
-
-let stream = null;
-
-async function openCamera() {
-  try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
-  } catch {
-    say("The camera cannot be used: it is absent, not allowed, or the page was not opened as localhost.");
-    return;
-  }
-  $("video").srcObject = stream;
-  $("camera").showModal();
-}
-
-function shoot() {
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [$("video").videoWidth, $("video").videoHeight];
-  canvas.getContext("2d").drawImage($("video"), 0, 0);
-  canvas.toBlob((blob) => addPhotos([new File([blob], "camera.jpg")]), "image/jpeg", 0.95);
-  $("camera").close();
+  const taken = new Set(["report.json"]);
+  const files = [];
+  const report = photos.map((photo, i) => {
+    const entry = { number: i + 1, source: photo.name, name: null, code: photo.code || "none", message: photo.error || "no face was chosen" };
+    if (!isDone(photo)) return entry;
+    files.push({ name: nameOf(photo, taken), blob: photo.result.blob });
+    const { faces, check } = photo.result;
+    return { ...entry, name: files.at(-1).name, code: "ok", message: outcomeOf(check), options: fieldsOf(photo), faces, check };
+  });
+  files.push({ name: "report.json", blob: new Blob([JSON.stringify({ files: report }, null, 1)]) });
+  save(await makeZip(files), "protected.zip");
 }
 
 // ---- What the user does --------------------------------------------------------------------------
 
-function chooseMethod() {
-  const method = methods[$("method").value];
-  $("method-line").textContent = method.description;
-  $("strength").value = method.strength;
-  $("strength-out").textContent = `${Math.round(100 * method.strength)} %`;
-  $("target").disabled = !method.targets;
-  $("hide").hidden = !method.hides.length;
-  $("hide-boxes").replaceChildren(...method.hides.map((what) => {
-    const label = element("label", "");
-    const box = document.createElement("input");
-    Object.assign(box, { type: "checkbox", value: what, checked: what === "gender" });
-    label.append(box, what);
-    return label;
-  }));
-}
-
-let timer = 0;
-
-function slide() {
-  $("strength-out").textContent = `${Math.round(100 * $("strength").value)} %`;
-  if (methods[$("method").value].slow) return; // no preview: it waits for the slider to rest
-  sliding = true;
-  timer ||= setTimeout(() => { timer = 0; changed(); }, 120);
-}
-
-function rest() {
-  clearTimeout(timer);
-  timer = 0;
-  sliding = false;
-  changed();
-}
-
 function listen() {
-  $("files").addEventListener("change", ({ target }) => { addPhotos(target.files); target.value = ""; });
-  $("folder").addEventListener("change", ({ target }) => { addPhotos(target.files, { folder: true }); target.value = ""; });
-  $("camera-open").addEventListener("click", openCamera);
-  $("shoot").addEventListener("click", shoot);
-  $("camera-close").addEventListener("click", () => $("camera").close());
-  $("camera").addEventListener("close", () => stream?.getTracks().forEach((track) => track.stop()));
-  $("method").addEventListener("change", () => { chooseMethod(); changed(); });
-  for (const id of ["gender", "target"]) $(id).addEventListener("change", changed);
-  $("hide").addEventListener("change", ({ target }) => {
-    if (!hidden().length) target.checked = true; // something must be hidden
-    changed();
+  const on = (id, event, act) => $(id).addEventListener(event, act);
+  listenForFiles(addPhotos, say);
+  listenToView(on);
+  on("cards", "change", ({ target }) => set({ ...presets[target.value], keep: current.options.keep }));
+  on("method", "change", ({ target }) => set({ method: target.value, strength: methods[target.value].strength, hide: ["gender"], card: cardOf(target.value) }));
+  on("target", "change", ({ target }) => set({ target: target.value }));
+  on("gender", "change", ({ target }) => set({ gender: target.value }));
+  on("keep", "change", ({ target }) => set({ keep: target.checked }));
+  on("hide", "change", () => {
+    const hide = [...$("hide-boxes").querySelectorAll("input:checked")].map((box) => box.value);
+    set({ hide: hide.length ? hide : current.options.hide }); // something must be hidden
   });
-  $("strength").addEventListener("input", slide);
-  $("strength").addEventListener("change", rest);
-  $("split").addEventListener("input", compare);
-  $("remove").addEventListener("click", () => removePhotos([current]));
-  $("clear").addEventListener("click", () => removePhotos([...photos]));
-  $("save").addEventListener("click", () => save(current.result.blob, nameOf(current, new Set())));
-  $("save-all").addEventListener("click", saveAll);
-  $("controls").addEventListener("submit", (event) => event.preventDefault());
-  $("before").addEventListener("error", () => {
+  on("strength", "input", slide);
+  on("strength", "change", rest);
+  for (const [id, target] of [["coin-opposite", "opposite"], ["coin-neutral", "neutral"], ["coin-back", ""]]) {
+    on(id, "click", () => { current.options.target = target; changed(); }); // of this photo alone
+  }
+  on("apply-all", "click", () => {
+    defaults = { ...current.options };
+    for (const photo of photos) {
+      photo.options = { ...current.options };
+      if (!photo.hopeless) photo.error = photo.code = null;
+    }
+    changed();
+    refresh();
+  });
+  on("remove", "click", () => removePhotos([current]));
+  on("clear", "click", () => removePhotos([...photos]));
+  on("save", "click", () => save(current.result.blob, nameOf(current, new Set())));
+  on("save-all", "click", saveAll);
+  on("controls", "submit", (event) => event.preventDefault());
+}
+
+const PAPERS = ["san", "ensemble", "flowsan", "gender-an", "privacynet", "mixing"];
+const cardOf = (method) => (method === presets.default.method ? "default" : PAPERS.includes(method) ? "papers" : null);
+
+function listenToView(on) {
+  let face = 0;
+  on("before", "load", () => {
+    if (!current) return;
+    current.unseen = false;
+    if (!current.size) viewer.setSize($("before").naturalWidth, $("before").naturalHeight);
+    drawCurrent();
+  });
+  on("before", "error", () => {
+    if (!current) return;
     current.unseen = true; // a TIFF, or no photo at all: the server says which
     drawCurrent();
   });
-  document.addEventListener("paste", ({ clipboardData }) => { if (clipboardData.files.length) addPhotos(clipboardData.files); });
-  document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragging"); });
-  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    document.body.classList.remove("dragging");
-    dropped(event.dataTransfer);
+  on("zoom-in", "click", () => viewer.zoomTo(viewer.scale * 1.4));
+  on("zoom-out", "click", () => viewer.zoomTo(viewer.scale / 1.4));
+  on("zoom-real", "click", () => viewer.zoomTo(1));
+  on("zoom-fit", "click", () => viewer.fit());
+  on("zoom-face", "click", () => {
+    face = (face + 1) % current.faces.length;
+    viewer.focus(current.faces[face].box);
   });
-}
-
-function compare() {
-  const share = `${$("split").value}%`;
-  $("after").style.clipPath = `inset(0 0 0 ${share})`;
-  $("divider").style.left = share;
+  on("boxes-on", "click", () => {
+    const hidden = $("stage").classList.toggle("bare");
+    $("boxes-on").setAttribute("aria-pressed", !hidden);
+  });
+  const hold = $("original");
+  const keys = [" ", "Enter"];
+  hold.addEventListener("pointerdown", () => viewer.showOriginal(true));
+  hold.addEventListener("keydown", (event) => { if (keys.includes(event.key)) viewer.showOriginal(true); });
+  hold.addEventListener("keyup", (event) => { if (keys.includes(event.key)) viewer.showOriginal(false); });
+  for (const end of ["pointerup", "pointerleave", "pointercancel", "blur"]) hold.addEventListener(end, () => viewer.showOriginal(false));
 }
 
 async function start() {
   listen();
-  compare();
+  refresh();
   try {
     const known = await call("models");
-    limits = known.limits;
     methods = Object.fromEntries(known.methods.map((method) => [method.name, method]));
-    const usable = known.methods.filter((method) => method.installed);
-    $("method").replaceChildren(...usable.map(({ name }) => new Option(name, name, name === known.default, name === known.default)));
-    chooseMethod();
+    makePresets(known);
+    const names = known.methods.filter((method) => method.installed).map(({ name }) => name);
+    const group = (label, some) => {
+      const made = document.createElement("optgroup");
+      made.label = label;
+      made.append(...some.map((name) => new Option(name)));
+      return made;
+    };
+    const own = [known.default];
+    const rest = names.filter((name) => !own.includes(name) && !PAPERS.includes(name));
+    $("method").replaceChildren(group("FaceVeil", own), group("Papers", names.filter((name) => PAPERS.includes(name))), group("To compare with", rest));
+    limits = known.limits;
+    for (const photo of photos) photo.options = { ...defaults };
+    refresh();
+    pump();
   } catch (error) {
     say(error.message);
   }
