@@ -245,7 +245,7 @@ def redden(crops, male):
 def test_crops_in_colour(place):
     path = write(place, 'quality = ["psnr", "ssim", "ms_ssim"]', adversaries='["zero-effort"]')
     text = path.read_text().replace(":veil", ":redden").replace(":stranger", ":nothing")
-    path.write_text(text + "colour = true\n")
+    path.write_text(text + "colour = true\nlimit = 60\n")
     evaluate(place)
     rows = pq.read_table(place / "out" / "results.parquet").to_pylist()
     assert {r["data"] for r in rows} == {"test-colour"}
