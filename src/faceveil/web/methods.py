@@ -54,6 +54,7 @@ def _rank(name: str) -> tuple[int, str]:
 def _method(name: str) -> dict[str, Any]:
     spec = spec_of(name)
     hides, installed = _hides(name) if "hide" in spec.takes else ([], True)
+    stands_in: Any = spec.made.replaces_face  # of the class: a protocol's would be a property
     return {
         "name": name,
         "description": LINES.get(name, name),
@@ -63,7 +64,7 @@ def _method(name: str) -> dict[str, Any]:
         "targets": spec.made.own_target is not None,
         "own_target": spec.made.own_target,
         "needs_gender": spec.made.needs_gender,
-        "strength": 1.0 if spec.made.replaces_face is True else DEFAULT_STRENGTH,
+        "strength": 1.0 if stands_in else DEFAULT_STRENGTH,
         "options": sorted(spec.takes),
         "hides": hides,
     }
