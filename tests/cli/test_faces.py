@@ -10,7 +10,7 @@ from PIL import Image
 
 import faceveil
 from faceveil.cli.main import main
-from faceveil.files.paths import plan_jobs
+from faceveil.files.jobs import plan_jobs
 from faceveil.imaging.detect import CenterFace
 
 CORNERS = ((5, 5), (60, 170), (230, 8), (300, 175))
