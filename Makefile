@@ -22,7 +22,7 @@ lint: $(DEV)/.installed
 
 # The oldest versions that pyproject.toml allows: they must run, too.
 floors: $(FLOORS)/.installed
-	$(FLOORS)/bin/python -m pytest tests/runtime/test_batch.py tests/runtime/test_report.py \
+	$(FLOORS)/bin/python -m pytest tests/files/test_batch.py tests/files/test_report.py \
 	  tests/cli/test_main.py tests/web/test_endpoints.py tests/scale/test_work.py \
 	  tests/scale/test_travelling.py
 
