@@ -98,22 +98,26 @@ def embedded(
     Raises:
         OptionError: if the cache is another training set's.
     """
+    known: dict[str, Float32Array] = {}
     if cache.is_file():
         with np.load(cache, allow_pickle=False) as file:
-            own = file["embeddings"]
-        if len(own) != len(pack):
-            raise OptionError(f"{cache}: {len(own)} embeddings for {len(pack)} faces; delete it")
+            known = {name: file[name] for name in file.files}
+        found = len(known["embeddings"])
+        if found != len(pack):
+            raise OptionError(f"{cache}: {found} embeddings for {len(pack)} faces; delete it")
     else:
-        own = embed(matcher, pack.images, frame, device)
+        known["embeddings"] = embed(matcher, pack.images, frame, device)
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cache, embeddings=own)
-    wanted = own
+        np.savez(cache, **known)
+    own = known["embeddings"]
     people = pack.identity if len(pack.identity) else np.arange(len(pack))
-    if barycentre:
+    if barycentre and "wanted" not in known:
         order = np.random.default_rng(0).permutation(np.unique(people))
         first = np.isin(people, order[: max(1, len(order) // 4)])
         rows = np.flatnonzero(first)[:_FITTED]
-        wanted = BarycentreMap.fit(own, pack.male > 0.5, rows)(own)
+        known["wanted"] = BarycentreMap.fit(own, pack.male > 0.5, rows)(own)
+        np.savez(cache, **known)
+    wanted = known["wanted"] if barycentre else own
     return Embedded(
         matcher,
         torch.from_numpy(own),
