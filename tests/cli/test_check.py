@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from faceveil import load_protector
-from faceveil.cli import check, protect
+from faceveil.cli import check, options
 from faceveil.cli.checked import check_results
 from faceveil.cli.main import build_parser, main
 from faceveil.cli.pairs import Checked, Pair, plan_pairs, summary
@@ -225,7 +225,7 @@ def test_clips_and_others_are_named(tmp_path):
 
 
 def test_what_as_drawn_means_is_said_once_and_only_then():
-    assert check.coin(["read", "as_drawn", "as_drawn"]) == [protect.COIN]
+    assert check.coin(["read", "as_drawn", "as_drawn"]) == [options.COIN]
     assert check.coin(["read", "other"]) == []
 
 

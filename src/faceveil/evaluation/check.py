@@ -59,7 +59,7 @@ class PhotoCheck:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         faces = [
-            {"box": [float(v) for v in face.box], "score": float(face.score), **check.to_dict()}
+            {**face_values(face), **check.to_dict()}
             for face, check in zip(self.faces, self.checks, strict=True)
         ]
         return {
