@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from faceveil import load_protector
-from faceveil.cli import check, options
+from faceveil.cli import check, options, protect
 from faceveil.cli.checked import check_results
 from faceveil.cli.main import build_parser, main
 from faceveil.cli.pairs import Checked, Pair, plan_pairs, summary

@@ -14,6 +14,7 @@ from faceveil.evaluation.measures.gender_an import cross_entropy, mean_squared_e
 from faceveil.evaluation.metrics import gender, intervals, niqe, quality
 from faceveil.evaluation.metrics import verification as v
 from faceveil.evaluation.metrics.matching import match
+from faceveil.inference.thresholds import may_pass, threshold_at_fmr, threshold_of_highest
 from tests.evaluation.metrics.reference import pair_scores
 
 quick = settings(max_examples=80, deadline=None)
@@ -92,9 +93,9 @@ def test_a_weight_is_so_many_copies_of_the_row(data, seed):
        st.sampled_from([0.1, 0.2, 0.5]), st.sampled_from([0.1, 0.2, 0.5]))  # fmt: skip
 def test_a_looser_rate_lets_no_fewer_pass(impostor, genuine, a, b):
     low, high = sorted((a, b))
-    assert v.threshold_at_fmr(impostor, low) >= v.threshold_at_fmr(impostor, high)
+    assert threshold_at_fmr(impostor, low) >= threshold_at_fmr(impostor, high)
     assert v.tmr_at_fmr(genuine, impostor, low) <= v.tmr_at_fmr(genuine, impostor, high)
-    assert (np.array(impostor) >= v.threshold_at_fmr(impostor, low)).mean() <= low
+    assert (np.array(impostor) >= threshold_at_fmr(impostor, low)).mean() <= low
 
 
 def threshold_by_brute_force(impostor, fmr):
@@ -109,28 +110,28 @@ def threshold_by_brute_force(impostor, fmr):
 @given(st.lists(score, min_size=100, max_size=140),
        st.one_of(st.sampled_from([0.1, 0.2, 0.29, 0.5, 0.57]), st.floats(0.1, 0.99)))  # fmt: skip
 def test_threshold_by_brute_force(impostor, fmr):
-    found = v.threshold_at_fmr(impostor, fmr)
+    found = threshold_at_fmr(impostor, fmr)
     assert found == threshold_by_brute_force(impostor, fmr)
     falling = np.sort(impostor)[::-1]
-    allowed = v.may_pass(len(falling), fmr)
+    allowed = may_pass(len(falling), fmr)
     for kept in (allowed + 1, len(falling)):
-        assert v.threshold_of_highest(falling[:kept], len(falling), fmr) == found
+        assert threshold_of_highest(falling[:kept], len(falling), fmr) == found
 
 
 @pytest.mark.parametrize(("fmr", "expected"), [(0.1, 1.0), (0.2, 1.0), (0.95, 1.0), (0.05, None)])
 def test_ties_are_not_interpolated(fmr, expected):
     impostor = [0.0] * 180 + [1.0] * 20
-    found = v.threshold_at_fmr(impostor, fmr)
+    found = threshold_at_fmr(impostor, fmr)
     assert found == (expected or np.nextafter(1.0, 2.0))
 
 
 @quick
 @given(st.integers(1, 10**7), st.floats(0, 1), st.integers(0, 10**7))
 def test_how_many_may_pass(total, fmr, some):
-    found = v.may_pass(total, fmr)
+    found = may_pass(total, fmr)
     assert found / total <= fmr
     assert (found + 1) / total > fmr
-    assert v.may_pass(total, min(some, total) / total) == min(some, total)
+    assert may_pass(total, min(some, total) / total) == min(some, total)
 
 
 @settings(max_examples=15, deadline=None)

@@ -207,7 +207,7 @@ def test_average_of_shifted_copies_is_sharp():
     [
         ('landmarks = "lm"\n', "expected at least 1600"),
         ('landmarks = "lm"\nclusters = 6\nleast = 2\n', "lower the recipe's clusters"),
-        ('landmarks = "nobody"\n', "run the recipe 'nobody' first"),
+        ('landmarks = "nobody"\n', "train the recipe named 'nobody' first"),
     ],
 )
 def test_candidates_that_cannot_be_made(tmp_path, data, models, text, message):
