@@ -160,7 +160,7 @@ def python_judge(
     if kind not in (None, "gender", "embedding"):
         raise OptionError(f"judge {name}: kind is {kind!r}; expected gender or embedding")
     unknown = JudgeInfo(name, "the user's own code", "the user's", "unknown")
-    who: JudgeInfo = info or getattr(function, "judge_info", unknown)
+    who: JudgeInfo = getattr(function, "judge_info", unknown) if info is None else info
     noise = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), dtype=np.uint8)
     classes = {None: _Called, "gender": CallableGenderJudge, "embedding": CallableMatcher}
     called = classes[kind](function, who)
