@@ -12,6 +12,10 @@ from PIL import Image
 import faceveil
 from faceveil.cli.main import main
 from faceveil.errors import ModelError, OptionError
+from faceveil.evaluation.protecting import ProtectorSpec, protected
+from faceveil.evaluation.sets import FaceSet, crop_of
+from faceveil.imaging.crop import grey_levels
+from faceveil.imaging.detect import CenterFace
 from faceveil.judges import loaded
 from faceveil.judges.base import JudgeInfo
 from faceveil.systems import specs
@@ -112,6 +116,45 @@ def test_registered_judge_is_checked(place):
     assert judge.p_male(np.full((2, 224, 224, 3), 255, np.uint8)).tolist() == [1.0, 1.0]
     with pytest.raises(ModelError, match=r"reader: returned shape \(2, 3\); expected \(2,\)"):
         faceveil.register("wrong", Wrong)
+
+
+def test_registered_protector_in_whole_photos(place, portrait):
+    """An evaluation's photo mode: the face is pasted back, and found again."""
+    Image.fromarray(portrait).save("me.png")
+    face = CenterFace().detect(portrait)[0]
+    one = np.zeros(1, np.int64)
+    crops = crop_of(portrait, face)[None]
+    faces = FaceSet("p", crops, one.astype(np.uint8), one, photos=((place / "me.png", face),))
+    done, _, lost = protected(faces, ProtectorSpec("veil:Veil"), 1.0, CenterFace(), 1)
+    assert lost == 0
+    middle = np.s_[:, 80:144, 80:144]
+    before, after = (grey_levels(x)[middle].std() for x in (crops, done))
+    assert after == pytest.approx(before / 2, rel=0.05)
+    with pytest.raises(OptionError, match="undo:contrast: a function protects crops, not photos"):
+        protected(faces, ProtectorSpec("undo:contrast"), 1.0, CenterFace(), 1)
+
+
+def test_registered_protector_on_the_page(place, monkeypatch):
+    """Facts of a class that sets them when it is made are those of the object."""
+    pytest.importorskip("fastapi", reason="needs the web extra")
+    from faceveil.web.methods import describe
+    from faceveil.web.settings import Settings
+
+    class Late(_Bare):
+        def __init__(self):
+            self.name, self.runs_on = "late", "CPU"
+            self.own_target, self.needs_gender, self.replaces_face = "opposite", True, True
+
+    faceveil.register("late", Late)
+    (shown,) = [m for m in describe(Settings())["methods"] if m["name"] == "late"]
+    assert (shown["own_target"], shown["needs_gender"], shown["strength"]) == ("opposite", True, 1)
+
+
+def test_own_code_and_many_machines(place, capsys):
+    (place / "in").mkdir()
+    call = ["protect", "in", "-o", "out", "--method", "veil:Veil", "--engine", "ray"]
+    assert main(call) == 2
+    assert "not with --engine ray" in capsys.readouterr().err
 
 
 class _Bare:
