@@ -23,6 +23,7 @@ def test_names():
         "check",
         "list_protectors",
         "load_protector",
+        "register",
     ]
     assert all(hasattr(faceveil, name) for name in faceveil.__all__)
 
@@ -35,6 +36,7 @@ def test_signatures():
         "name", "detector", "threads", "weights", "stages", "combine", "hide", "seed",
         "device", "precision",
     ]  # fmt: skip
+    assert names(faceveil.register) == ["name", "made"]
     assert names(faceveil.check) == [
         "original", "protected", "detector", "target", "key", "person", "faces",
     ]  # fmt: skip

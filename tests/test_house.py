@@ -13,7 +13,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "faceveil"
 
 FLOORS = (
-    ("version",),
+    ("version", "own"),
     ("inference",),
     ("imaging",),
     ("protect",),

@@ -12,7 +12,7 @@ from faceveil.errors import FaceVeilError
 from faceveil.types import Face, Gender, ProtectedFace, ProtectedPhoto, Target
 
 if TYPE_CHECKING:
-    from faceveil.api import check, list_protectors, load_protector
+    from faceveil.api import check, list_protectors, load_protector, register
     from faceveil.evaluation.check import FaceCheck, PhotoCheck
     from faceveil.protect.protector import Protector
     from faceveil.version import __version__
@@ -26,6 +26,7 @@ _LAZY = {
     "check": "faceveil.api",
     "list_protectors": "faceveil.api",
     "load_protector": "faceveil.api",
+    "register": "faceveil.api",
     "FaceCheck": "faceveil.evaluation.check",
     "PhotoCheck": "faceveil.evaluation.check",
     "Protector": "faceveil.protect.protector",
@@ -46,6 +47,7 @@ __all__ = [
     "check",
     "list_protectors",
     "load_protector",
+    "register",
 ]
 
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from faceveil.errors import PhotoError
+from faceveil.errors import OptionError, PhotoError
 from faceveil.imaging.decode import load_photo
 from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.imaging.photo import as_rgb
 from faceveil.inference.card import WEIGHTS
 from faceveil.inference.device import Choice, Device, Precision
+from faceveil.own import can
 from faceveil.protect.estimator import GenderEstimator
 from faceveil.protect.protector import Protector
-from faceveil.systems.specs import MethodOptions, build_crop_protector, list_protectors
+from faceveil.systems.specs import (
+    MethodOptions,
+    build_crop_protector,
+    list_protectors,
+    register_protector,
+)
 from faceveil.types import Target, Uint8Array
 
 if TYPE_CHECKING:
     from faceveil.evaluation.check import PhotoCheck
+    from faceveil.judges.base import GenderJudge, Matcher
+    from faceveil.protect.base import CropProtector
 
-__all__ = ["check", "list_protectors", "load_protector"]
+__all__ = ["check", "list_protectors", "load_protector", "register"]
 
 
 def load_protector(
@@ -39,7 +47,8 @@ def load_protector(
     """Load a protector by name.
 
     Args:
-        name: one of :func:`list_protectors`, or ``default``, the best of them.
+        name: one of :func:`list_protectors`, or ``default``, the best of them; your own is known
+            by the name that :func:`register` got.
         detector: finds faces in photos; CenterFace where None.
         threads: threads inside one operator; 0 takes all cores.
         weights: folder of protector weights in place of the package's own.
@@ -72,6 +81,55 @@ def load_protector(
     )
     estimator = GenderEstimator(WEIGHTS / "gender_estimator.onnx", choice)
     return Protector(method, estimator, detector or CenterFace(choice=choice))
+
+
+def register(
+    name: str,
+    made: (
+        type[CropProtector]
+        | CropProtector
+        | type[GenderJudge]
+        | GenderJudge
+        | type[Matcher]
+        | Matcher
+        | Callable[[Uint8Array], Any]
+    ),
+) -> None:
+    """Give a protector or a judge of your own a name, in this process.
+
+    A protector is then loaded by :func:`load_protector`, and is a ``method`` of evaluations; a
+    judge is named in their ``judges``. Where a new process is started (the command line, several
+    jobs), ``module:name`` stands in place of a name.
+
+    Args:
+        name: none of FaceVeil's own. A second call with the same name replaces the first.
+        made: a class, whose object is made at once and without arguments, or an object: with
+            ``protect`` it is a protector, with ``p_male`` or ``embed`` a judge. A judge may also be
+            a function of crops, (N, 224, 224, 3) uint8 RGB, that gives P(male) (N,) or embeddings
+            (N, D). It is shared by all who load it, and by their threads.
+
+    Raises:
+        OptionError: if the name is taken, or something that is needed is missing.
+        ModelError: if your code fails, or a judge's answer for two crops of noise is none.
+
+    Examples:
+        >>> register("mine", MyProtector)  # doctest: +SKIP
+        >>> load_protector("mine").protect_photo("portrait.jpg")  # doctest: +SKIP
+    """
+    if can(made, "protect"):
+        if ":" in name:
+            raise OptionError(f"method {name}: expected a name without a colon")
+        register_protector(name, made)
+    elif callable(made) or can(made, "p_male", "embed"):
+        # Who only protects does not pay for it.
+        from faceveil.judges.loaded import register_judge
+
+        register_judge(name, made)
+    else:
+        raise OptionError(
+            f"register {name}: got a {type(made).__name__}; expected a class or object with "
+            "protect (a protector), p_male or embed (a judge), or a function of crops"
+        )
 
 
 def check(

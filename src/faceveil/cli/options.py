@@ -170,6 +170,28 @@ def method_of(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def know_own(method: str) -> None:
+    """Make the user's own protector ``module:name`` known by that name.
+
+    Only who sits at the command line names code to run: the REST API takes known names.
+
+    Raises:
+        FaceVeilError: if there is none.
+    """
+    if ":" not in method:
+        return
+    from faceveil.own import can, user_object
+    from faceveil.systems.specs import register_protector
+
+    found = user_object(method, "--method", "module:name of a protector on Python's path or here")
+    if not can(found, "protect"):
+        raise OptionError(
+            f"--method {method}: has no 'protect'; expected a class or object that is a "
+            "CropProtector (docs/extending.md)"
+        )
+    register_protector(method, found)
+
+
 def load(
     arguments: argparse.Namespace, options: BatchOptions, threads: int, *, told: bool = False
 ) -> Protector:
@@ -186,6 +208,7 @@ def load(
     """
     from faceveil import load_protector
 
+    know_own(arguments.method)
     protector = load_protector(**method_of(arguments), threads=threads)
     # A target that cannot be had is said before any photo; so is a key that has just been made.
     if options.photo.aim(protector.crop_protector).target == "random" and not told:

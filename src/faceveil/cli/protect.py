@@ -34,7 +34,11 @@ def add_parser(commands: Any) -> None:
         "-o", "--output", metavar="DIR", help="folder of the results, or a file for one input"
     )
     where.add_argument("--in-place", action="store_true", help="write over the inputs")
-    p.add_argument("--method", default="default", help="protector (see: faceveil models)")
+    p.add_argument(
+        "--method",
+        default="default",
+        help="protector (see: faceveil models), or module:name of your own",
+    )
     p.add_argument(
         "--stages",
         type=int,

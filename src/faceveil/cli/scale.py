@@ -145,6 +145,10 @@ def run_scale(arguments: argparse.Namespace, options: BatchOptions) -> int:
 def _check(a: argparse.Namespace) -> None:
     if a.in_place:
         raise OptionError("--in-place: not with --engine ray; state --output")
+    if ":" in a.method:
+        raise OptionError(
+            f"--method {a.method}: not with --engine ray, whose workers lack it; leave --engine out"
+        )
     if a.precision == "auto":
         raise OptionError("--precision auto: not with --engine ray; state float32 or bfloat16")
     if len(a.inputs) != 1:

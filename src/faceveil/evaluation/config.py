@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from faceveil.errors import OptionError
-from faceveil.evaluation.measures import ADVERSARIES, NEED_OWN_FACES, PAPERS
+from faceveil.evaluation.measures import ADVERSARIES, NEED_OWN_FACES, PAPERS, measure_of
 from faceveil.evaluation.measures.quality import FIGURES
 from faceveil.evaluation.protecting import ProtectorSpec
 from faceveil.evaluation.sets import SetSpec
@@ -28,7 +28,8 @@ class EvaluationConfig:
         protectors: what is measured.
         sets: on which faces.
         judges: names, see ``faceveil.judges.loaded``; all that are there where empty.
-        adversaries: names, see :data:`faceveil.evaluation.measures.ADVERSARIES`.
+        adversaries: names, see :data:`faceveil.evaluation.measures.ADVERSARIES`, or the user's own,
+            ``module:function`` of a case.
         attacker: pack of the adversaries' own labelled faces, of people in none of the sets.
         attacker_limit: about this many of them.
         fmrs: false match rates of the matchers' figures.
@@ -156,8 +157,12 @@ def _check(config: EvaluationConfig, path: Path) -> None:
     if mode is not None:
         raise OptionError(f"{path}: mode {mode!r}; expected one of {', '.join(MODES)}")
     _check_protectors(config.protectors, path)
+    own = [name for name in config.adversaries if ":" in name]
+    shipped = [name for name in config.adversaries if name not in own]
+    for name in own:  # what is wrong with them is told before hours of measuring
+        measure_of(name)
     for what, names, known in (
-        ("adversary", config.adversaries, tuple(ADVERSARIES)),
+        ("adversary", shipped, tuple(ADVERSARIES)),
         ("quality", config.quality, FIGURES),
         ("paper", config.papers, tuple(PAPERS)),
     ):

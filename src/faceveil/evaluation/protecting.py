@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +15,15 @@ from faceveil.imaging.detect import CenterFace, Detector
 from faceveil.inference.card import WEIGHTS
 from faceveil.inference.device import Choice
 from faceveil.judges.boxed import Views, square_crop
+from faceveil.own import can, user_object
 from faceveil.protect.estimator import GenderEstimator
 from faceveil.protect.protector import Protector
-from faceveil.systems.specs import MethodOptions, build_crop_protector
+from faceveil.systems.specs import (
+    MethodOptions,
+    build_crop_protector,
+    list_protectors,
+    register_protector,
+)
 from faceveil.types import Face, Target, Uint8Array
 
 Protect = Callable[[Uint8Array, NDArray[np.uint8]], Uint8Array]
@@ -38,8 +41,9 @@ class ProtectorSpec:
     """One protector of an evaluation.
 
     Attributes:
-        method: ``original`` (unprotected), one of ``faceveil.list_protectors()``, or a Python
-            callable ``module:function`` of (crops, labels) that gives protected crops.
+        method: ``original`` (unprotected), one of ``faceveil.list_protectors()``, or Python code of
+            the user, ``module:name``: a class or object that is a ``CropProtector``, or a function
+            of (crops, labels) that gives protected crops.
         name: how it is called in tables; the method where empty.
         strengths: each is measured; the curve of the privacy/utility plane.
         stages: for methods that take it.
@@ -79,8 +83,8 @@ def protect_function(spec: ProtectorSpec, strength: float, threads: int, seed: i
     """
     if spec.method == "original":
         return lambda crops, male: crops
-    if ":" in spec.method:
-        found = _callable(spec.method)
+    found = _function(spec.method)
+    if found is not None:
 
         def mixed(crops: Uint8Array, male: NDArray[np.uint8]) -> Uint8Array:
             full = found(crops, male)
@@ -126,9 +130,10 @@ def protected(
         return crops, {}, None
     if spec.method == "original":
         return faces.crops, faces.views, 0
-    if ":" in spec.method:
+    if _function(spec.method) is not None:
         raise OptionError(
-            f"{spec.method}: a callable protects crops, not photos; give it sets in crop mode only"
+            f"{spec.method}: a function protects crops, not photos; give it sets in crop mode "
+            "only, or write a class with 'protect'"
         )
     target: Target | None = spec.target  # type: ignore[assignment]  # checked by protect_photo
     protector = _load(spec, detector, threads, seed)
@@ -212,19 +217,26 @@ def _nearest(faces: tuple[Face, ...], face: Face) -> Face:
     return min(faces, key=lambda f: float(np.hypot(*(np.asarray(f.landmarks).mean(0) - centre))))
 
 
-def _callable(spec: str) -> Protect:
-    """The user's own ``module:function``, looked for in the current folder too."""
-    module, _, attribute = spec.partition(":")
-    sys.path.insert(0, os.getcwd())  # as with python -m
-    try:
-        found: Protect = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+def _function(method: str) -> Protect | None:
+    """The user's own function of crops; None where the method is a protector.
+
+    A class or object of the user's that is a protector is known by its name from here on.
+    """
+    if ":" not in method:
+        return None
+    if method in list_protectors():
+        return None
+    found = user_object(method, "method", "module:name on Python's path or here")
+    if can(found, "protect"):
+        register_protector(method, found)
+        return None
+    if not callable(found):
         raise OptionError(
-            f"{spec}: {error}; expected module:function on Python's path or here"
-        ) from error
-    finally:
-        sys.path.pop(0)
-    return found
+            f"method {method}: got a {type(found).__name__}; expected a function of crops and "
+            "labels, or a class or object with 'protect'"
+        )
+    function: Protect = found
+    return function
 
 
 def _load(spec: ProtectorSpec, detector: Detector, threads: int, seed: int) -> Protector:

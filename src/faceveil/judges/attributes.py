@@ -12,7 +12,8 @@ import numpy as np
 from faceveil.errors import ModelError, OptionError
 from faceveil.judges.base import JudgeInfo
 from faceveil.judges.loaded import user_function
-from faceveil.judges.python_object import CHUNK, first_line
+from faceveil.judges.python_object import CHUNK
+from faceveil.own import first_line
 from faceveil.types import Float32Array, Float64Array, Uint8Array
 
 

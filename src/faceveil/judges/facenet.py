@@ -14,7 +14,8 @@ from faceveil.errors import ModelError, OptionError
 from faceveil.judges.base import JudgeInfo
 from faceveil.judges.cache import digest
 from faceveil.judges.crop import crop_matrix, judge_crops
-from faceveil.judges.python_object import CallableMatcher, first_line
+from faceveil.judges.python_object import CallableMatcher
+from faceveil.own import first_line
 from faceveil.types import Float32Array, Uint8Array
 
 SIDE = 160

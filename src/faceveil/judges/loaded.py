@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from faceveil.errors import ModelError, OptionError
+from faceveil.errors import OptionError
 from faceveil.inference.card import verified_bytes
-from faceveil.judges.base import GenderJudge, Matcher
+from faceveil.judges.base import GenderJudge, JudgeInfo, Matcher
 from faceveil.judges.onnx_judge import OnnxGenderJudge, OnnxMatcher
-from faceveil.judges.python_object import first_line, python_judge
+from faceveil.judges.python_object import python_judge
 from faceveil.judges.registry import BUNDLED, CARDS, bundled, load_card, shared_judges
+from faceveil.own import can, made, user_object
+
+OWN: dict[str, GenderJudge | Matcher] = {}
+"""The user's, by name."""
 
 FORMS = (
     "dlib, deepface, deepface:MODEL, insightface:PACK, insightface:PACK:gender, "
@@ -33,8 +33,10 @@ def load_judge(spec: str, models: Path | None = None, threads: int = 0) -> Gende
             whose ONNX file lies in ``models``, or the stem of any ONNX file there with its card
             beside it; ``dlib`` or ``dlib:FILE``; ``deepface`` or ``deepface:MODEL``;
             ``insightface:PACK`` or ``insightface:FILE.onnx``, with ``:gender`` after it for the
-            pack's gender model; ``facenet`` or ``facenet:WEIGHTS``; ``transformers:FOLDER``; or a
-            Python callable ``module:function``, looked for in the current folder too.
+            pack's gender model; ``facenet`` or ``facenet:WEIGHTS``; ``transformers:FOLDER``; a name
+            that :func:`register_judge` got; or Python code of the user, ``module:name``, looked for
+            in the current folder too: a function of crops, or a class or object with ``p_male`` or
+            ``embed``.
         models: folder of ONNX files.
         threads: threads inside one operator of an ONNX model; 0 takes all cores.
 
@@ -46,13 +48,15 @@ def load_judge(spec: str, models: Path | None = None, threads: int = 0) -> Gende
     library = _LIBRARIES.get(name)
     if library is not None:
         return library(option)
+    if spec in OWN:
+        return OWN[spec]
     if colon:
-        return python_judge(user_function(spec), spec)
+        return own_judge(user_function(spec), spec)
     if spec in BUNDLED:
         own = bundled(threads)
         judges: list[GenderJudge | Matcher] = [*own.gender, *own.matchers]
         return next(judge for judge in judges if judge.info.name == spec)
-    public = {load_card(p).info.name for p in CARDS.glob("*.json")}
+    public = _public()
     if models is not None and (models / f"{spec}.onnx").is_file():
         if spec in public:
             found = shared_judges(models, threads, [spec])
@@ -62,10 +66,49 @@ def load_judge(spec: str, models: Path | None = None, threads: int = 0) -> Gende
     there = sorted(p.stem for p in models.glob("*.onnx")) if models is not None else []
     files = f"those in {models}: {', '.join(there) or 'none'}"
     raise OptionError(
-        f"judge: got {spec!r}; expected {', '.join(BUNDLED)}, {FORMS}, or an ONNX file with a card "
-        f"({files if models is not None else 'give a folder of models'}; faceveil has cards for "
-        f"{', '.join(sorted(public))})"
+        f"judge: got {spec!r}; expected {', '.join([*BUNDLED, *OWN])}, {FORMS}, or an ONNX file "
+        f"with a card ({files if models is not None else 'give a folder of models'}; faceveil has "
+        f"cards for {', '.join(sorted(public))})"
     )
+
+
+def own_judge(thing: Any, name: str) -> GenderJudge | Matcher:
+    """The user's judge, whose answers are checked.
+
+    Args:
+        thing: a class or object with ``p_male`` or ``embed``, or a function as in
+            :func:`faceveil.judges.python_object.python_judge`.
+        name: of the judge, where it has no ``info``.
+
+    Raises:
+        ModelError: if it cannot be made, fails at two crops of noise, or answers something else.
+    """
+    if not can(thing, "p_male", "embed"):
+        return python_judge(thing, name)
+    judge = made(thing, name)
+    info = getattr(judge, "info", None)
+    if not isinstance(info, JudgeInfo | None):
+        raise OptionError(f"judge {name}: info is {info!r}; expected a JudgeInfo; or leave it out")
+    if can(judge, "p_male"):
+        return python_judge(judge.p_male, name, "gender", info)
+    return python_judge(judge.embed, name, "embedding", info)
+
+
+def register_judge(name: str, thing: Any) -> None:
+    """Let :func:`load_judge` know a judge by name, in this process.
+
+    Raises:
+        OptionError: if the name is that of another judge, or has a colon.
+        ModelError: see :func:`own_judge`.
+    """
+    if ":" in name or name in {*BUNDLED, *_LIBRARIES, *_public()}:
+        raise OptionError(f"judge {name}: the name is taken; expected another, without a colon")
+    OWN[name] = own_judge(thing, name)
+
+
+def _public() -> set[str]:
+    """Names of the public models that FaceVeil has cards for."""
+    return {load_card(p).info.name for p in CARDS.glob("*.json")}
 
 
 def load_judges(
@@ -106,21 +149,13 @@ def user_function(spec: str) -> Callable[..., Any]:
         OptionError: if there is none of that name.
         ModelError: if its module fails.
     """
-    module, _, name = spec.partition(":")
-    sys.path.insert(0, os.getcwd())  # the user's own code, as with python -m
-    try:
-        function = attrgetter(name)(importlib.import_module(module))
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise OptionError(
-            f"judge {spec}: {first_line(error)}; expected module:function on Python's path or "
-            f"here, or one of {FORMS}"
-        ) from error
-    except Exception as error:  # the user's module may throw anything
-        raise ModelError(f"judge {spec}: cannot be imported ({first_line(error)})") from error
-    finally:
-        sys.path.pop(0)
+    expected = f"module:function on Python's path or here, or one of {FORMS}"
+    function = user_object(spec, "judge", expected)
     if not callable(function):
-        raise OptionError(f"judge {spec}: got a {type(function).__name__}; expected a function")
+        raise OptionError(
+            f"judge {spec}: got a {type(function).__name__}; expected a function, or a class or "
+            "object with p_male or embed"
+        )
     return function  # type: ignore[no-any-return]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from faceveil.errors import ModelError, OptionError
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.judges.base import GenderJudge, JudgeInfo, Matcher
+from faceveil.own import first_line
 from faceveil.types import Float32Array, Uint8Array
 
 Answer = Callable[[Uint8Array], Any]
@@ -139,7 +140,9 @@ class CallableMatcher(_Called):
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def python_judge(function: Answer, name: str, kind: Kind | None = None) -> GenderJudge | Matcher:
+def python_judge(
+    function: Answer, name: str, kind: Kind | None = None, info: JudgeInfo | None = None
+) -> GenderJudge | Matcher:
     """The judge of a callable: (N, 224, 224, 3) uint8 RGB -> (N,) P(male) or (N, D) embeddings.
 
     Args:
@@ -147,6 +150,7 @@ def python_judge(function: Answer, name: str, kind: Kind | None = None) -> Gende
         name: of the judge, where it has none.
         kind: the function's ``judge_kind`` where None; where that is absent too, its answer for
             two crops of noise tells, unless that is two numbers a crop.
+        info: who it is; the function's ``judge_info`` where None.
 
     Raises:
         OptionError: if there is no such kind.
@@ -156,17 +160,12 @@ def python_judge(function: Answer, name: str, kind: Kind | None = None) -> Gende
     if kind not in (None, "gender", "embedding"):
         raise OptionError(f"judge {name}: kind is {kind!r}; expected gender or embedding")
     unknown = JudgeInfo(name, "the user's own code", "the user's", "unknown")
-    info = getattr(function, "judge_info", unknown)
+    who: JudgeInfo = getattr(function, "judge_info", unknown) if info is None else info
     noise = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), dtype=np.uint8)
     classes = {None: _Called, "gender": CallableGenderJudge, "embedding": CallableMatcher}
-    called = classes[kind](function, info)
+    called = classes[kind](function, who)
     out = called.asked(noise)
     width = out.size // len(out)
     if kind is None and width == 2:
         raise called.wrong(out, "(2,) P(male); for embeddings of two numbers state judge_kind")
-    return (CallableGenderJudge if width == 1 else CallableMatcher)(function, info)
-
-
-def first_line(error: BaseException) -> str:
-    """An exception in one line."""
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    return (CallableGenderJudge if width == 1 else CallableMatcher)(function, who)

@@ -10,7 +10,8 @@ import numpy as np
 from faceveil.errors import ModelError, OptionError
 from faceveil.judges.base import JudgeInfo
 from faceveil.judges.cache import digest
-from faceveil.judges.python_object import CallableGenderJudge, first_line
+from faceveil.judges.python_object import CallableGenderJudge
+from faceveil.own import first_line
 from faceveil.types import Float32Array, Uint8Array
 
 BATCH = 16

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faceveil.errors import OptionError
 from faceveil.inference.card import WEIGHTS
 from faceveil.inference.device import Choice
+from faceveil.own import PROTECTS, made
 from faceveil.protect.base import CropProtector
 from faceveil.systems.adaptive.protector import AdaptiveProtector
 from faceveil.systems.editors.protector import HIDE, EditorProtector
@@ -88,13 +90,14 @@ class Spec:
 
     Attributes:
         build: makes it.
-        made: its class, which knows its own target, and whether it asks for the gender.
-        seconds: a face, on one core of a plain machine, rounded up.
+        made: its class, which knows its own target, and whether it asks for the gender; of the
+            user's own the object.
+        seconds: a face, on one core of a plain machine, rounded up; 0 where nobody knows.
         takes: which of ``stages``, ``combine`` and ``hide``.
     """
 
     build: Builder
-    made: type[CropProtector]
+    made: type[CropProtector] | CropProtector
     seconds: float
     takes: frozenset[str] = frozenset()
 
@@ -113,6 +116,35 @@ _SPECS: dict[str, Spec] = {
     "privacynet": Spec(_editor("privacynet"), EditorProtector, 0.2, frozenset({"hide"})),
     "san": Spec(_san, SANProtector, 0.06),
 }
+
+
+_BUILT_IN = frozenset({*_SPECS, "default", "original"})
+
+
+def register_protector(name: str, thing: Any) -> None:
+    """Let :func:`build_crop_protector` know a protector by name, in this process.
+
+    Args:
+        name: not one of FaceVeil's own; the user's own may be replaced.
+        thing: a class, whose object is made at once and without arguments, or an object; it is
+            shared by all who load it, and decides itself what it runs on.
+
+    Raises:
+        OptionError: if the name is taken, or something of a :class:`CropProtector` is missing.
+        ModelError: if the class fails.
+    """
+    if name in _BUILT_IN or not name:
+        raise OptionError(f"method {name!r}: the name is taken; expected another")
+    own = made(thing, f"method {name}")
+    missing = [what for what in PROTECTS if not hasattr(own, what)]
+    if missing:
+        raise OptionError(
+            f"method {name}: {type(own).__name__} has no {', '.join(missing)}; expected what "
+            "faceveil.protect.base.CropProtector has"
+        )
+    if own.channels not in (1, 3):
+        raise OptionError(f"method {name}: channels is {own.channels!r}; expected 1 or 3")
+    _SPECS[name] = Spec(lambda *_: own, own, 0.0)
 
 
 def list_protectors() -> list[str]:

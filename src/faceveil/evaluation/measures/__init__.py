@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from faceveil.errors import OptionError
 from faceveil.evaluation.case import Case
 from faceveil.evaluation.measures.adversaries import Adversary, attack, averaging, flip, recovery
 from faceveil.evaluation.measures.gender_an import gender_an
@@ -19,6 +20,7 @@ from faceveil.evaluation.measures.networks import THREE, retrained_cnns
 from faceveil.evaluation.measures.quality import pictures
 from faceveil.evaluation.measures.reversal import reversal
 from faceveil.evaluation.rows import Recorder
+from faceveil.own import user_object
 
 Measure = Callable[[Case, Recorder], None]
 
@@ -60,15 +62,32 @@ NEED_OWN_FACES = frozenset(
 """These learn from labelled faces of people in none of the sets."""
 
 
+def measure_of(name: str) -> Measure:
+    """A measure by name; ``module:function`` is the user's own adversary.
+
+    Raises:
+        OptionError: if there is none.
+        ModelError: if the user's module fails.
+    """
+    if ":" not in name:
+        return MEASURES[name]
+    found = user_object(name, "adversary", "module:function of a case on Python's path or here")
+    if not callable(found):
+        raise OptionError(
+            f"adversary {name}: got a {type(found).__name__}; expected a function of a case"
+        )
+    return partial(attack, name, found)
+
+
 def measure(case: Case, wanted: Iterable[str]) -> Recorder:
     """The figures and curves of a case.
 
     Args:
         case: what is measured.
-        wanted: names of :data:`MEASURES` beside those that are always measured.
+        wanted: names as :func:`measure_of` takes them, beside those that are always measured.
     """
     record = case.record()
     for name in dict.fromkeys([*ALWAYS, *wanted]):
-        work = partial(MEASURES[name], case, record)
+        work = partial(measure_of(name), case, record)
         record.guarded("paper" if name in PAPERS else "quality", name, "", work, "figures")
     return record
