@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceveil.cli.device import add_arguments as add_device
 from faceveil.cli.live import add_arguments as add_live
+from faceveil.cli.methods import METHODS
 from faceveil.cli.options import chosen_by, in_vain, load, meaning, options_of, refuse, tell
 from faceveil.cli.scale import add_arguments as add_scale
 from faceveil.errors import OptionError
@@ -34,7 +35,13 @@ def add_parser(commands: Any) -> None:
         "-o", "--output", metavar="DIR", help="folder of the results, or a file for one input"
     )
     where.add_argument("--in-place", action="store_true", help="write over the inputs")
-    p.add_argument("--method", default="default", help="protector (see: faceveil models)")
+    p.add_argument(
+        "--method",
+        default="default",
+        choices=METHODS,
+        metavar="NAME",
+        help="protector (see: faceveil methods)",
+    )
     p.add_argument(
         "--stages",
         type=int,
