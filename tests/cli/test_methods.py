@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-
 from docs.tools import tables
+
 from faceveil import list_protectors, load_protector
 from faceveil.cli.main import main
 from faceveil.errors import OptionError

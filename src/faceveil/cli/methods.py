@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print them, the usual choice first."""
     from faceveil.systems.specs import DEFAULT, SPECS
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "default": name == DEFAULT,

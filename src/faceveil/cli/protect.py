@@ -5,13 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceveil.cli.device import add_arguments as add_device
 from faceveil.cli.live import add_arguments as add_live
 from faceveil.cli.methods import METHODS
-from faceveil.cli.options import chosen_by, in_vain, load, meaning, options_of, refuse, tell
+from faceveil.cli.options import (
+    chosen_by,
+    in_vain,
+    load,
+    meaning,
+    options_of,
+    refuse,
+    runs_of,
+    tell,
+)
 from faceveil.cli.scale import add_arguments as add_scale
 from faceveil.errors import OptionError
 
@@ -160,7 +170,9 @@ def add_parser(commands: Any) -> None:
         "--existing",
         choices=("skip", "overwrite", "error"),
         default="skip",
-        help="output already there: default skip, so that a stopped run goes on",
+        help="output already there: skip (default) lets it stay where settings, weights and photo "
+        "are the same, so that a stopped run goes on, and does the photo again where they are "
+        "not; what faceveil did not write stays",
     )
     p.add_argument(
         "--keep-metadata",
@@ -266,12 +278,15 @@ def _run_files(
         cv2.setNumThreads(each)  # several photos at once leave one core for each
         method = protector or load(arguments, options, each)
         options = chosen_by(arguments, options, photos, method.detector)
+        options = replace(options, runs=runs_of(arguments, method, options, photos))
         results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
         if arguments.doubtful != "report":
             tell(arguments, "--doubtful: for photos; in clips what may be a face is left")
         cv2.setNumThreads(1)  # frames side by side, each on one core
         method = protector or load(arguments, options, 1, told=bool(photos))
+        if options.runs is None:
+            options = replace(options, runs=runs_of(arguments, method, options, clips))
         results += run_clips(clips, method, options, threads, arguments.quiet)
     checked = check_results(results if arguments.check else [], method, options, workers)
     write_sheet(arguments.sheet, checked)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceveil.errors import OptionError
-from faceveil.inference.card import WEIGHTS
+from faceveil.inference.card import WEIGHTS, card_beside
 from faceveil.inference.device import Choice
 from faceveil.protect.base import CropProtector
 from faceveil.systems.adaptive.protector import AdaptiveProtector
@@ -212,6 +213,23 @@ def spec_of(name: str) -> Spec:
         names = ", ".join(["default", *list_protectors()])
         raise OptionError(f"method: got {name!r}; expected one of {names}")
     return SPECS[known]
+
+
+def weights_of(name: str) -> dict[str, str]:
+    """The sha256 of the files that decide a method's results: its own, and those that find faces.
+
+    Args:
+        name: as :func:`spec_of` takes it.
+
+    Raises:
+        OptionError: if there is no protector of that name.
+        ModelError: if a card is damaged.
+    """
+    patterns = (*spec_of(name).weights, "gender_estimator.onnx")
+    found = sorted({path for pattern in patterns for path in WEIGHTS.glob(pattern)})
+    digests = {path.name: str(card_beside(path)["sha256"]) for path in found}
+    detector = WEIGHTS / "centerface.onnx"  # no card of ours
+    return {**digests, detector.name: hashlib.sha256(detector.read_bytes()).hexdigest()}
 
 
 def build_crop_protector(
