@@ -17,6 +17,8 @@ from typing import Any
 from benchmarks.reliability.pictures import portrait
 from PIL import Image
 
+from faceveil.files.runs import FILE
+
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results"
 FACEVEIL = [sys.executable, "-m", "faceveil"]
@@ -126,11 +128,11 @@ def photos(folder: Path, count: int, size: int = 220) -> list[Path]:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """sha256 of every file below a folder, by its path within."""
+    """sha256 of every file below a folder, by its path within; not of the record of runs."""
     return {
         str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
         for p in sorted(folder.rglob("*"))
-        if p.is_file()
+        if p.is_file() and p.name != FILE
     }
 
 

@@ -1,7 +1,7 @@
 """MkDocs hook: the tables of figures, made from ``benchmarks/results`` while the site is built.
 
 A page asks for a table by a line such as ``<!-- table: family -->``. Nothing is typed by hand but
-what the papers state (``PUBLISHED``).
+what the papers state (``PUBLISHED``). ``<!-- methods -->`` is the list of methods.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+METHODS = "<!-- methods -->"
+"""Where a page asks for the methods in plain words."""
 MARK = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
 
 SPACE = "\N{NO-BREAK SPACE}"  # no line ends between a figure and its sign
@@ -33,7 +35,17 @@ PUBLISHED = {
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put the tables in."""
+    if METHODS in markdown:
+        markdown = markdown.replace(METHODS, methods())
     return MARK.sub(lambda m: table(m[1]), markdown)
+
+
+def methods() -> str:
+    """What ``faceveil methods`` lists."""
+    from faceveil.systems.specs import SPECS
+
+    lines = [[f"`{name}`", spec.line, f"{spec.seconds:g}"] for name, spec in SPECS.items()]
+    return _markdown(["method", "what it does", "seconds a face, one core"], lines)
 
 
 def table(name: str) -> str:

@@ -28,6 +28,36 @@ def test_no_command_is_a_usage_error():
     assert "COMMAND" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "the following arguments are required: COMMAND; see faceveil --help"),
+        (["protect", "x"], "-o/--output --in-place is required; see faceveil protect --help"),
+        (["protect", "x", "-o", "y", "--nope"], "--nope; see faceveil --help"),
+        (["check", "--jobs"], "; see faceveil check --help"),
+    ],
+)
+def test_a_wrong_call_is_one_line(capsys, argv, said):
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(said)
+
+
+def test_options_of_protect_are_in_groups(capsys):
+    with pytest.raises(SystemExit):
+        main(["protect", "--help"])
+    text = capsys.readouterr().out
+    heads = ["output:", "what is done:", "which faces:", "speed and memory:"]
+    heads += ["many machines (docs/scale.md):", "camera (docs/video.md):"]
+    places = [text.index(f"\n{head}\n") for head in heads]
+    assert places == sorted(places)
+    assert places[1] < text.index("\n  --method NAME") < places[2] < text.index("\n  --only")
+    alone = text[text.index("\noptions:") : places[0]]
+    assert alone.count("\n  -") == 1  # --help
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_completion(shell):
     done = run("--print-completion", shell)

@@ -98,3 +98,10 @@ def test_bad_calls(tree, tmp_path):
 
 def test_shown_is_one_line():
     assert shown("a\nb\t😀 é\x1b[0m") == "a\\nb\\t😀 é\\x1b[0m"
+
+
+def test_an_output_that_is_the_input_is_said_once(tree, tmp_path):
+    with pytest.raises(OptionError, match="the folder of the inputs themselves; choose another"):
+        plan_jobs([str(tree)], tree)
+    kept = plan_jobs([str(tree / "a.jpg"), str(tree / "sub" / "b.PNG")], tree)  # the rest is done
+    assert [bool(job.problem) for job in kept] == [True, False]

@@ -18,6 +18,7 @@ from faceveil.cli import protect
 from faceveil.cli.main import build_parser
 from faceveil.files.jobs import plan_jobs
 from faceveil.files.paths import CLIP_SUFFIXES
+from faceveil.files.runs import FILE
 from faceveil.imaging.encode import TEMPORARY
 from faceveil.protect.photo import PhotoOptions
 from faceveil.video.clip import look_at
@@ -207,6 +208,11 @@ def test_existing(frames, tmp_path, capsys):
     assert call(source, "-o", out, "--existing", "error") == 1
     assert call(source, "-o", out, "--existing", "overwrite") == 0
     assert (out / "a.mp4").stat().st_mtime_ns > first
+    capsys.readouterr()
+    assert call(source, "-o", out, "--strength", 1) == 0
+    assert "1 done again, since settings" in capsys.readouterr().err
+    assert call(source, "-o", out, "--strength", 1) == 0
+    assert "1 skipped" in capsys.readouterr().err
     before = source.read_bytes()
     assert call(source, "--in-place") == 0
     assert source.read_bytes() != before
@@ -280,7 +286,7 @@ def test_broken_clips_are_one_line_each_and_the_rest_is_done(frames, tmp_path, c
     for name, word in {**known, "gone.mp4": "no such file"}.items():
         (line,) = [x for x in lines if f"{name}: " in x]
         assert word in line
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.mp4"]
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"good.mp4", FILE}
 
 
 def test_a_link_to_elsewhere_is_not_followed(tmp_path, capfd):
@@ -355,7 +361,7 @@ call({str(source)!r}, "-o", {str(out)!r}, protector=stuck)
     (rest,) = out.iterdir()
     os.utime(rest, (0, 0))
     assert call(source, "-o", out, "-q") == 0
-    assert [p.name for p in out.iterdir()] == ["a.mp4"]
+    assert {p.name for p in out.iterdir()} == {"a.mp4", FILE}
 
 
 def test_an_interrupted_run_clears_up(frames, tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from tqdm import tqdm
@@ -16,16 +18,45 @@ from faceveil.files.paths import shown
 tqdm.set_lock(threading.RLock())
 
 
+EVERY = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+
+class Lines:
+    """Progress for a log: a line now and then, none on a terminal, which has a bar.
+
+    Args:
+        what: is being worked on.
+        quiet: say nothing.
+        clock: tells seconds.
+    """
+
+    def __init__(self, what: str, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._silent = quiet or sys.stderr.isatty()
+        self._clock = clock
+        self._next = clock() + EVERY
+
+    def tell(self, done: int, total: int) -> None:
+        """Say how far it is, unless that was said just now, or it is done."""
+        if self._silent or done >= total or self._clock() < self._next:
+            return
+        self._next = self._clock() + EVERY
+        print(f"{self._what}: {done} of {total} done", file=sys.stderr, flush=True)
+
+
 def run_photos(
     jobs: list[Job], protector: Any, options: BatchOptions, workers: int, quiet: bool
 ) -> list[FileResult]:
     """Protect photos, several at a time, with a bar and a line for each that failed."""
-    results = []
+    results: list[FileResult] = []
+    lines = Lines("photos", quiet)
     with tqdm(total=len(jobs), unit="photo", disable=True if quiet else None) as bar:
         for result in protect_files(jobs, protector, options, workers):
             results.append(result)
             bar.update()
             _tell(result)
+            lines.tell(len(results), len(jobs))
     return results
 
 
@@ -38,10 +69,12 @@ def run_clips(
     results = []
     for job in jobs:
         name = shown(job.source.name)
+        lines = Lines(f"{name}, steps", quiet)
         # Each frame is two steps: found in it, and protected.
         with tqdm(desc=name, unit="step", disable=True if quiet else None) as bar:
 
-            def progress(done: int, total: int, bar: Any = bar) -> None:
+            def progress(done: int, total: int, bar: Any = bar, lines: Lines = lines) -> None:
+                lines.tell(done, total)
                 bar.total = total
                 bar.update(done - bar.n)
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceveil.cli.methods import METHODS
 from faceveil.errors import OptionError, missing_extra
 from faceveil.types import Float32Array, Target, Uint8Array
 
@@ -91,7 +92,13 @@ def _add_keras_layout(parts: Any) -> None:
     )
     keras.add_argument("pack", type=Path, metavar="PACK.parquet")
     keras.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    keras.add_argument("--method", default="san", help="protector (see: faceveil models)")
+    keras.add_argument(
+        "--method",
+        default="san",
+        choices=METHODS,
+        metavar="NAME",
+        help="protector (see: faceveil methods)",
+    )
     keras.add_argument(
         "--part",
         choices=("pairs", "generated", "train", "validation", "test"),

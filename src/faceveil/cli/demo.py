@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from faceveil.cli.methods import METHODS
 from faceveil.errors import ModelError
 
 
@@ -22,7 +23,13 @@ def add_parser(commands: Any) -> None:
         metavar="DIR",
         help="folder of the pictures (default: demo-output)",
     )
-    p.add_argument("--method", default="default", help="protector (see: faceveil models)")
+    p.add_argument(
+        "--method",
+        default="default",
+        choices=METHODS,
+        metavar="NAME",
+        help="protector (see: faceveil methods)",
+    )
     p.set_defaults(run=run)
 
 

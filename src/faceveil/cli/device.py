@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add both options."""
+def add_arguments(parser: argparse._ActionsContainer) -> None:
+    """Add both options to a parser or a group of one."""
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "openvino", "cuda"),

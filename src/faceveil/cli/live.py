@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of live protection."""
-    p = parser.add_argument_group("live (docs/video.md)")
+    p = parser.add_argument_group("camera (docs/video.md)")
     p.add_argument(
         "--camera",
         metavar="SOURCE",

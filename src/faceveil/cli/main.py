@@ -6,12 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from faceveil.cli import check, data, demo, detect, evaluate, models, protect, serve, train
+from faceveil.cli import check, data, demo, detect, evaluate, methods, models, protect, serve, train
 from faceveil.cli.stderr import own_lines_only
 from faceveil.errors import FaceVeilError, OptionError
 
-COMMANDS = (protect, detect, check, evaluate, demo, serve, models, train, data)
+COMMANDS = (protect, detect, check, evaluate, demo, serve, methods, models, train, data)
 
 READERS = ("protect", "detect", "check", "serve")
 """Commands that read whatever file the user has."""
@@ -27,9 +28,16 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage alone would be twenty."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line, with one sub-command per module of this package."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="faceveil",
         description="Hide gender in face photos from software, keep the person recognisable.",
     )

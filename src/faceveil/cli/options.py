@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from faceveil.errors import OptionError
 if TYPE_CHECKING:
     from faceveil.files.batch import BatchOptions
     from faceveil.files.jobs import Job
+    from faceveil.files.runs import Runs
     from faceveil.imaging.detect import Detector
     from faceveil.protect.protector import Protector
 
@@ -119,6 +121,50 @@ def chosen_by(
         sources = [job.source for job in photos]
         options = replace(options, boxes=by_source(read_boxes(a.boxes), sources))
     return options
+
+
+def runs_of(
+    arguments: argparse.Namespace, method: Protector, options: BatchOptions, jobs: Sequence[Job]
+) -> Runs | None:
+    """The output folder's record, for these settings and weights; None in place.
+
+    Raises:
+        FaceVeilError: if it cannot be read, or a key is needed and cannot be used.
+    """
+    if options.in_place:
+        return None
+    from faceveil.files.runs import Runs
+    from faceveil.protect.keys import own_key, stretched
+    from faceveil.protect.targets import strength_of
+    from faceveil.systems.specs import weights_of
+
+    a, own, photo = arguments, method.crop_protector, options.photo
+    target = None if own.own_target is None else photo.aim(own).target
+    keyed = target == "random" and (bool(photo.key) or photo.seed is None)
+    values: dict[str, object] = {
+        **{k: getattr(photo, k) for k in ("faces", "doubtful", "gender", "aligned")},
+        **{k: getattr(a, k) for k in ("stages", "combine", "precision", "keep_metadata")},
+        **{k: [_sha256(Path(p)) for p in getattr(a, k)] for k in ("only", "but")},
+        "method": own.name,
+        "hide": a.hide or "gender",
+        "target": target,
+        "strength": strength_of(own, photo.strength),
+        "seed": None if photo.key else photo.seed,
+        "persons": options.persons,
+        "keyed": keyed,
+        "weights": weights_of(a.method),
+    }
+    # Without a secret, anybody could try which gender was stated.
+    hidden = keyed or photo.gender is not None
+    secret = stretched(photo.key or own_key().secret, b"runs", 32) if hidden else b""
+    output = Path(a.output)
+    folder = output.parent if any(job.target == output for job in jobs) else output
+    return Runs(folder, values, secret)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def in_vain(arguments: argparse.Namespace, method: Protector, options: BatchOptions) -> str:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceveil.cli.device import add_arguments as add_device
 from faceveil.cli.live import add_arguments as add_live
-from faceveil.cli.options import chosen_by, in_vain, load, meaning, options_of, refuse, tell
+from faceveil.cli.methods import METHODS
+from faceveil.cli.options import (
+    chosen_by,
+    in_vain,
+    load,
+    meaning,
+    options_of,
+    refuse,
+    runs_of,
+    tell,
+)
 from faceveil.cli.scale import add_arguments as add_scale
 from faceveil.errors import OptionError
 
@@ -29,92 +40,143 @@ def add_parser(commands: Any) -> None:
         "Exit code 0 only if nothing failed.",
     )
     p.add_argument("inputs", nargs="*", metavar="INPUT", help="file, folder or glob pattern")
-    where = p.add_mutually_exclusive_group(required=True)
+    output = p.add_argument_group("output")
+    where = output.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "-o", "--output", metavar="DIR", help="folder of the results, or a file for one input"
     )
     where.add_argument("--in-place", action="store_true", help="write over the inputs")
-    p.add_argument(
+    output.add_argument(
+        "--existing",
+        choices=("skip", "overwrite", "error"),
+        default="skip",
+        help="output already there: skip (default) lets it stay where settings, weights and photo "
+        "are the same, so that a stopped run goes on, and does the photo again where they are "
+        "not; what faceveil did not write stays",
+    )
+    output.add_argument(
+        "--on-unknown",
+        choices=("fail", "skip"),
+        default="fail",
+        help="pictures and clips in a folder that cannot be read (a GIF, a linked folder): say "
+        "which and end with exit code 1 (default), or pass over them",
+    )
+    output.add_argument(
+        "--keep-metadata",
+        action="store_true",
+        help="keep camera, time and place of EXIF, XMP and clips "
+        "(stripped by default; the colour profile always stays)",
+    )
+    output.add_argument(
+        "--check",
+        action="store_true",
+        help="read every written photo again and say whether it worked, as faceveil check does; "
+        "exit code 1 where it did not",
+    )
+    output.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.json",
+        help="write what was done as JSON, naming nobody's gender",
+    )
+    output.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE.html",
+        help="with --check: write a page of the faces before and after, those on which it did not "
+        "work first",
+    )
+    output.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    what = p.add_argument_group("what is done")
+    what.add_argument(
         "--method",
         default="default",
-        help="protector (see: faceveil models), or module:name of your own",
+        choices=METHODS,
+        metavar="NAME",
+        help="protector (see: faceveil methods), or module:name of your own",
     )
-    p.add_argument(
+    what.add_argument(
         "--stages",
         type=int,
         metavar="N",
         help="flowsan: how many stages (default: 3); ensemble: how many SANs (default: all)",
     )
-    p.add_argument(
+    what.add_argument(
         "--combine",
         choices=("avg", "gibbs"),
         help="ensemble: average the outputs (default), or draw one of them",
     )
-    p.add_argument(
+    what.add_argument(
         "--hide",
         metavar="WHAT,...",
         help="gender-an, privacynet: what to hide, some of gender, age, race (default: gender)",
     )
-    p.add_argument(
+    what.add_argument(
         "--gender",
         choices=("auto", "male", "female"),
         default="auto",
         help="gender to start from; auto estimates it (default)",
     )
-    p.add_argument(
+    what.add_argument(
         "--target",
         choices=("opposite", "neutral", "random", "same"),
         help="what faces should read as (default: random, by a key that only this machine has; "
         "methods other than the default: opposite, with --key or --persons random)",
     )
-    p.add_argument(
+    what.add_argument(
         "--strength",
         type=float,
         metavar="0..1",
         help="0 changes nothing, 1 hides most and costs some matching (default: 0.8; blur, "
         "pixelate, black-box: 1)",
     )
-    p.add_argument(
+    what.add_argument(
         "--seed",
         type=int,
         metavar="N",
         help="decides random choices in place of a key: anybody can repeat them",
     )
-    p.add_argument(
+    what.add_argument(
         "--key",
         type=Path,
         metavar="FILE",
         help="secret for random targets, at least 16 random bytes: nobody without it can tell them "
         "(default: the file that FACEVEIL_KEY names, or one made for you on first use)",
     )
-    p.add_argument(
+    what.add_argument(
         "--persons",
         choices=("photo", "folder", "all"),
         default="photo",
         help="who gets one random target: each photo (default), each folder's person, all alike",
     )
-    p.add_argument(
+    what.add_argument(
+        "--time",
+        metavar="FROM-TO",
+        help="only this part of each clip, such as 00:10-00:25 or 1:30- (to the end)",
+    )
+    faces = p.add_argument_group("which faces")
+    faces.add_argument(
         "--faces",
         default="all",
         metavar="all|largest|I,J",
         help="which faces; numbers count from 0, left to right (see: faceveil detect), in clips by "
         "first appearance (default: all)",
     )
-    p.add_argument(
+    faces.add_argument(
         "--doubtful",
         choices=("report", "protect", "fail"),
         default="report",
         help="places that may be faces: leave them and say how many (default), protect them like "
         "faces, or count the photo as failed",
     )
-    p.add_argument(
+    faces.add_argument(
         "--only",
         action="append",
         default=[],
         metavar="PHOTO",
         help="protect only the person of this photo; may be repeated",
     )
-    p.add_argument(
+    faces.add_argument(
         "--except",
         action="append",
         default=[],
@@ -122,50 +184,34 @@ def add_parser(commands: Any) -> None:
         metavar="PHOTO",
         help="leave the person of this photo as they are; may be repeated",
     )
-    p.add_argument(
+    faces.add_argument(
         "--boxes",
         type=Path,
         metavar="FILE.json",
         help="faces of photos by name, as faceveil detect --json prints them: those photos are not "
         "searched",
     )
-    p.add_argument(
+    faces.add_argument(
         "--aligned",
         action="store_true",
         help="inputs are square canonical face crops: nothing is detected",
     )
-    p.add_argument(
+    faces.add_argument(
         "--on-no-face",
         choices=("skip", "copy", "fail"),
         default="skip",
         help="photo or clip without a face: write nothing (default), copy it without its "
         "metadata, or count it as failed",
     )
-    p.add_argument(
-        "--on-unknown",
-        choices=("fail", "skip"),
-        default="fail",
-        help="pictures and clips in a folder that cannot be read (a GIF, a linked folder): say "
-        "which and end with exit code 1 (default), or pass over them",
+    speed = p.add_argument_group("speed and memory")
+    speed.add_argument(
+        "--jobs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="photos at the same time, threads for a clip (default: one per core)",
     )
-    p.add_argument(
-        "--time",
-        metavar="FROM-TO",
-        help="only this part of each clip, such as 00:10-00:25 or 1:30- (to the end)",
-    )
-    p.add_argument(
-        "--existing",
-        choices=("skip", "overwrite", "error"),
-        default="skip",
-        help="output already there: default skip, so that a stopped run goes on",
-    )
-    p.add_argument(
-        "--keep-metadata",
-        action="store_true",
-        help="keep camera, time and place of EXIF, XMP and clips "
-        "(stripped by default; the colour profile always stays)",
-    )
-    p.add_argument(
+    speed.add_argument(
         "--max-pixels",
         type=int,
         default=100_000_000,
@@ -173,34 +219,7 @@ def add_parser(commands: Any) -> None:
         help="refuse larger photos and frames (default: 100,000,000; a photo takes about 20 bytes "
         "a pixel)",
     )
-    p.add_argument(
-        "--jobs",
-        type=int,
-        default=0,
-        metavar="N",
-        help="photos at the same time, threads for a clip (default: one per core)",
-    )
-    add_device(p)
-    p.add_argument(
-        "--check",
-        action="store_true",
-        help="read every written photo again and say whether it worked, as faceveil check does; "
-        "exit code 1 where it did not",
-    )
-    p.add_argument(
-        "--report",
-        type=Path,
-        metavar="FILE.json",
-        help="write what was done as JSON, naming nobody's gender",
-    )
-    p.add_argument(
-        "--sheet",
-        type=Path,
-        metavar="FILE.html",
-        help="with --check: write a page of the faces before and after, those on which it did not "
-        "work first",
-    )
-    p.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    add_device(speed)
     add_scale(p)
     add_live(p)
     p.set_defaults(run=run)
@@ -263,12 +282,15 @@ def _run_files(
         cv2.setNumThreads(each)  # several photos at once leave one core for each
         method = protector or load(arguments, options, each)
         options = chosen_by(arguments, options, photos, method.detector)
+        options = replace(options, runs=runs_of(arguments, method, options, photos))
         results += run_photos(photos, method, options, workers, arguments.quiet)
     if clips:
         if arguments.doubtful != "report":
             tell(arguments, "--doubtful: for photos; in clips what may be a face is left")
         cv2.setNumThreads(1)  # frames side by side, each on one core
         method = protector or load(arguments, options, 1, told=bool(photos))
+        if options.runs is None:
+            options = replace(options, runs=runs_of(arguments, method, options, clips))
         results += run_clips(clips, method, options, threads, arguments.quiet)
     checked = check_results(results if arguments.check else [], method, options, workers)
     write_sheet(arguments.sheet, checked)

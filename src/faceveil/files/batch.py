@@ -15,6 +15,8 @@ from faceveil.errors import ExistingOutputError, FaceVeilError, NoFaceError
 from faceveil.files.attributes import keep_attributes
 from faceveil.files.jobs import Job
 from faceveil.files.memory import memory_for
+from faceveil.files.paths import is_clip
+from faceveil.files.runs import Before, Runs
 from faceveil.imaging.decode import MAX_PIXELS, decode_photo, read_photo
 from faceveil.imaging.encode import encode_photo, placed
 from faceveil.imaging.photo import Photo
@@ -63,6 +65,7 @@ class BatchOptions:
             ``folder`` one person's, or ``all`` one person's.
         time: seconds from and to of the part of each clip that is written; None for all of it.
         boxes: faces that are known, by source; the detector is not asked about those photos.
+        runs: what earlier runs wrote into the output folder; None where nobody keeps a record.
     """
 
     photo: PhotoOptions
@@ -74,6 +77,7 @@ class BatchOptions:
     persons: Persons = "photo"
     time: tuple[float, float] | None = None
     boxes: Mapping[Path, GivenPhoto] = field(default_factory=dict)
+    runs: Runs | None = None
 
     def of(self, source: Path) -> PhotoOptions:
         """What is done to one photo."""
@@ -81,6 +85,17 @@ class BatchOptions:
             return self.photo
         person = "all" if self.persons == "all" else f"folder {source.absolute().parent.name}"
         return replace(self.photo, person=person)
+
+    def apart(self, source: Path) -> str:
+        """What is said of one file alone: its boxes, its person, of a clip the part."""
+        part = self.time if is_clip(source) else None
+        return repr((self.of(source).person, self.boxes.get(source), part))
+
+    def note(self, job: Job, temporary: Path, *, copied: bool) -> None:
+        """Keep a record of a file that is about to take its name."""
+        if self.runs is not None:
+            own = self.apart(job.source)
+            self.runs.note(job.target, job.source, temporary, own, copied=copied)
 
     @property
     def replaces(self) -> bool:
@@ -107,6 +122,7 @@ class FileResult:
             of a clip streams.
         left: faces that were found and, as the user wished, not protected.
         doubtful: places that may be faces, and were left as they are.
+        before: what was under the output's name; see :data:`.runs.Before`.
     """
 
     source: Path
@@ -122,6 +138,7 @@ class FileResult:
     left_out: tuple[str, ...] = ()
     left: tuple[Face, ...] = ()
     doubtful: tuple[Face, ...] = ()
+    before: Before = "nothing"
 
 
 def protect_files(
@@ -185,12 +202,12 @@ def unless_placed(job: Job, options: BatchOptions, work: Callable[[], FileResult
         return work()
     except ExistingOutputError:
         if options.existing == "skip":
-            return skipped(job)
+            return skipped(job, before(job, options))
         raise
 
 
-def is_done(job: Job, options: BatchOptions) -> bool:
-    """Whether the output is there and is to stay.
+def before(job: Job, options: BatchOptions) -> Before:
+    """What is under the output's name; ``nothing`` where that is replaced whatever it is.
 
     Raises:
         FaceVeilError: if the job cannot be done, or the output is there and must not be.
@@ -198,15 +215,28 @@ def is_done(job: Job, options: BatchOptions) -> bool:
     if job.problem:
         raise FaceVeilError(job.problem)
     if options.in_place or options.existing == "overwrite" or not os.path.lexists(job.target):
-        return False
+        return "nothing"
     if options.existing == "skip":
-        return True
+        if options.runs is None:
+            return "unknown"
+        own, copies = options.apart(job.source), options.on_no_face == "copy"
+        return options.runs.before(job.target, job.source, own, copies=copies)
     raise FaceVeilError("the output is already there; choose --existing skip or overwrite")
 
 
-def skipped(job: Job) -> FileResult:
-    """The result where :func:`is_done`."""
-    return FileResult(job.source, job.target, "skipped", "the output is already there")
+def skipped(job: Job, there: Before) -> FileResult:
+    """The result where the output that is there stays."""
+    message = "the output is already there"
+    message += "" if there == "same" else ", by other settings or another program"
+    return FileResult(job.source, job.target, "skipped", message, before=there)
+
+
+def again(result: FileResult, there: Before) -> FileResult:
+    """The result, with what was there before."""
+    if there == "other" and result.status == "no_face" and "nothing written" in result.message:
+        message = f"{result.message}; what other settings made of it stays"
+        result = replace(result, message=message)
+    return replace(result, before=there)
 
 
 def without_face(job: Job, options: BatchOptions, chosen: Chosen | None = None) -> FileResult:
@@ -234,21 +264,24 @@ def without_face(job: Job, options: BatchOptions, chosen: Chosen | None = None) 
 
 
 def _protect(job: Job, protector: PhotoProtector, options: BatchOptions) -> FileResult:
-    if is_done(job, options):
-        return skipped(job)
+    there = before(job, options)
+    if there in ("same", "unknown"):
+        return skipped(job, there)
     data = read_photo(job.source, max_pixels=options.max_pixels)
     with memory_for(data, max_pixels=options.max_pixels):
         photo = [replace(decode_photo(data, max_pixels=options.max_pixels), spare=True)]
         result, encoded = protect_encoded(job, photo.pop(), protector, options)
         if encoded is not None:
-            with placed(job.target, overwrite=options.replaces) as temporary:
+            replaces = options.replaces or there == "other"
+            with placed(job.target, overwrite=replaces) as temporary:
                 with open(
                     os.open(temporary, _NEW, 0o600 if options.in_place else 0o666), "wb"
                 ) as f:
                     f.write(encoded)
                 if options.in_place:
                     keep_attributes(job.target, temporary)
-        return replace(result, warning=job.warning)
+                options.note(job, temporary, copied=not result.faces)
+        return again(replace(result, warning=job.warning), there)
 
 
 def protect_encoded(

@@ -48,7 +48,8 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
 
     Raises:
         OptionError: if neither or both of output and in_place are given, the output is a file of
-            several inputs or of another kind, or an input names nothing.
+            several inputs or of another kind, all outputs are the inputs themselves, or an input
+            names nothing.
     """
     if (output is None) != in_place:
         given = "both" if in_place else "neither"
@@ -75,7 +76,7 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
         if output is None and key in taken:
             continue  # the same photo by another name
         if output is not None and _same_file(source, target):
-            problem = "the output is the input itself; choose another --output, or --in-place"
+            problem = _ITSELF
         elif key in taken:
             problem = f"would be written to the same file as {shown(taken[key])}; rename one"
         else:
@@ -83,6 +84,12 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
         jobs.append(Job(source, target, problem))
     if output is None:
         return _with_twins(jobs)
+    real = [job for job in jobs if not job.unknown]
+    if len(real) > 1 and all(job.problem == _ITSELF for job in real):
+        raise OptionError(
+            f"--output {shown(output)}: the folder of the inputs themselves; choose another "
+            "--output, or --in-place"
+        )
     inputs_by_path = {os.path.realpath(job.source) for job in jobs if not job.unknown}
     return [
         Job(j.source, j.target, "would overwrite another input; choose another --output")
@@ -91,6 +98,8 @@ def plan_jobs(inputs: Sequence[str], output: Path | None, *, in_place: bool = Fa
         for j in jobs
     ]
 
+
+_ITSELF = "the output is the input itself; choose another --output, or --in-place"
 
 _SAME = (frozenset({".jpg", ".jpeg", ".jfif", ".jpe"}), frozenset({".tif", ".tiff"}))
 """Endings of one kind of photo."""

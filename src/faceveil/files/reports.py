@@ -67,6 +67,16 @@ def _told(results: Sequence[FileResult]) -> str:
     withheld = sum(bool(r.withheld) for r in results)
     if withheld:
         told.append(f"{withheld} without metadata that may show or name a face")
+    there = Counter(r.before for r in results if r.status == "skipped")
+    redone = sum(r.status == "protected" and r.before == "other" for r in results)
+    if redone:
+        told.append(f"{redone} done again, since settings, weights or photo were others before")
+    if there["unknown"]:
+        few = there["unknown"] == 1
+        told.append(
+            f"{there['unknown']} {'was' if few else 'were'} there before, by other settings or "
+            f"another program (--existing overwrite does {'it' if few else 'them'} again)"
+        )
     parts = Counter(name for r in results if r.frames is None for name in r.left_out)
     if parts:
         told.append("left out: " + ", ".join(f"{n} {name}" for name, n in sorted(parts.items())))

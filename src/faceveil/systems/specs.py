@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from faceveil.errors import OptionError
-from faceveil.inference.card import WEIGHTS
+from faceveil.inference.card import WEIGHTS, card_beside
 from faceveil.inference.device import Choice
 from faceveil.own import PROTECTS, made
 from faceveil.protect.base import CropProtector
@@ -93,32 +94,110 @@ class Spec:
         made: its class, which knows its own target, and whether it asks for the gender; of the
             user's own the object.
         seconds: a face, on one core of a plain machine, rounded up; 0 where nobody knows.
+        line: what it does, in one plain sentence or two, for whoever chooses one.
         takes: which of ``stages``, ``combine`` and ``hide``.
+        weights: its files in the folder of weights, by pattern.
     """
 
     build: Builder
     made: type[CropProtector] | CropProtector
     seconds: float
+    line: str
     takes: frozenset[str] = frozenset()
+    weights: tuple[str, ...] = ()
 
 
-_SPECS: dict[str, Spec] = {
-    "adaptive": Spec(_adaptive, AdaptiveProtector, 0.06),
-    "black-box": Spec(lambda *_: BlackBox(), BlackBox, 0.01),
-    "blur": Spec(lambda *_: Blur(), Blur, 0.01),
-    "cw": Spec(_cw, CWProtector, 12.0),
-    "ensemble": Spec(_ensemble, EnsembleProtector, 0.3, frozenset({"stages", "combine"})),
-    "flowsan": Spec(_flowsan, FlowSANProtector, 0.15, frozenset({"stages"})),
-    "gender-an": Spec(_editor("gender_an"), EditorProtector, 0.1, frozenset({"hide"})),
-    "mixing": Spec(_mixing, MixingProtector, 0.06),
-    "pgd": Spec(_pgd, PGDProtector, 2.0),
-    "pixelate": Spec(lambda *_: Pixelate(), Pixelate, 0.01),
-    "privacynet": Spec(_editor("privacynet"), EditorProtector, 0.2, frozenset({"hide"})),
-    "san": Spec(_san, SANProtector, 0.06),
+SPECS: dict[str, Spec] = {
+    "adaptive": Spec(
+        _adaptive,
+        AdaptiveProtector,
+        0.06,
+        "Changes brows, eyes, jaw and colours a little, whoever it is. The usual choice.",
+        weights=("adaptive.onnx",),
+    ),
+    "san": Spec(
+        _san,
+        SANProtector,
+        0.06,
+        "Changes the shading of the face a little. The method that all this began with.",
+        weights=("san.onnx",),
+    ),
+    "ensemble": Spec(
+        _ensemble,
+        EnsembleProtector,
+        0.3,
+        "Averages five such networks. Gentler than san at the same strength; slower.",
+        frozenset({"stages", "combine"}),
+        ("ensemble_*.onnx",),
+    ),
+    "flowsan": Spec(
+        _flowsan,
+        FlowSANProtector,
+        0.15,
+        "Three networks in sequence. Hides a bit less than san, keeps the person better.",
+        frozenset({"stages"}),
+        ("flowsan_*.onnx",),
+    ),
+    "gender-an": Spec(
+        _editor("gender_an"),
+        EditorProtector,
+        0.1,
+        "Redraws the face in colour with another gender; can also hide age.",
+        frozenset({"hide"}),
+        ("gender_an.onnx", "aux_*.onnx"),
+    ),
+    "privacynet": Spec(
+        _editor("privacynet"),
+        EditorProtector,
+        0.2,
+        "Redraws the face in colour; can also hide age and race.",
+        frozenset({"hide"}),
+        ("privacynet.onnx", "aux_*.onnx"),
+    ),
+    "mixing": Spec(
+        _mixing,
+        MixingProtector,
+        0.06,
+        "Blends the face with an average face of the other gender. Visible.",
+        weights=("landmarks.onnx", "candidates.npz"),
+    ),
+    "pgd": Spec(
+        _pgd,
+        PGDProtector,
+        2.0,
+        "Adds fine noise that misleads a few known programs. Slow; other programs see through.",
+        weights=("noise_*.onnx",),
+    ),
+    "cw": Spec(
+        _cw,
+        CWProtector,
+        12.0,
+        "Adds the least noise that misleads a few known programs. Takes minutes.",
+        weights=("noise_*.onnx",),
+    ),
+    "blur": Spec(
+        lambda *_: Blur(),
+        Blur,
+        0.01,
+        "Blurs the face. The person is harder to recognise too.",
+    ),
+    "pixelate": Spec(
+        lambda *_: Pixelate(),
+        Pixelate,
+        0.01,
+        "Turns the face into coarse squares. The person is harder to recognise too.",
+    ),
+    "black-box": Spec(
+        lambda *_: BlackBox(),
+        BlackBox,
+        0.01,
+        "Covers the face; at full strength nothing of it is left.",
+    ),
 }
+"""The methods, in the order in which they are offered: the usual choice first."""
 
 
-_BUILT_IN = frozenset({*_SPECS, "default", "original"})
+_BUILT_IN = frozenset({*SPECS, "default", "original"})
 
 
 def register_protector(name: str, thing: Any) -> None:
@@ -144,28 +223,47 @@ def register_protector(name: str, thing: Any) -> None:
         )
     if own.channels not in (1, 3):
         raise OptionError(f"method {name}: channels is {own.channels!r}; expected 1 or 3")
-    _SPECS[name] = Spec(lambda *_: own, own, 0.0)
+    SPECS[name] = Spec(lambda *_: own, own, 0.0, "Your own.")
 
 
 def list_protectors() -> list[str]:
     """Names that :func:`faceveil.load_protector` takes, beside ``default`` for the best of them."""
-    return sorted(_SPECS)
+    return sorted(SPECS)
 
 
 def spec_of(name: str) -> Spec:
     """What is known of a method.
 
     Args:
-        name: one of :func:`list_protectors`, or ``default``.
+        name: one of :func:`list_protectors`, or ``default``; ``gender_an`` is ``gender-an``.
 
     Raises:
         OptionError: if there is no protector of that name.
     """
-    name = DEFAULT if name == "default" else name
-    if name not in _SPECS:
-        known = ", ".join(["default", *list_protectors()])
-        raise OptionError(f"method: got {name!r}; expected one of {known}")
-    return _SPECS[name]
+    known = DEFAULT if name == "default" else name
+    if known not in SPECS:
+        known = name.replace("_", "-")
+    if known not in SPECS:
+        names = ", ".join(["default", *list_protectors()])
+        raise OptionError(f"method: got {name!r}; expected one of {names}")
+    return SPECS[known]
+
+
+def weights_of(name: str) -> dict[str, str]:
+    """The sha256 of the files that decide a method's results: its own, and those that find faces.
+
+    Args:
+        name: as :func:`spec_of` takes it.
+
+    Raises:
+        OptionError: if there is no protector of that name.
+        ModelError: if a card is damaged.
+    """
+    patterns = (*spec_of(name).weights, "gender_estimator.onnx")
+    found = sorted({path for pattern in patterns for path in WEIGHTS.glob(pattern)})
+    digests = {path.name: str(card_beside(path)["sha256"]) for path in found}
+    detector = WEIGHTS / "centerface.onnx"  # no card of ours
+    return {**digests, detector.name: hashlib.sha256(detector.read_bytes()).hexdigest()}
 
 
 def build_crop_protector(
@@ -198,7 +296,7 @@ def build_crop_protector(
         if option == "hide" and given == ("gender",):
             continue  # what every method does
         if given is not None and option not in spec.takes:
-            users = ", ".join(n for n in list_protectors() if option in _SPECS[n].takes)
+            users = ", ".join(n for n in list_protectors() if option in SPECS[n].takes)
             raise OptionError(f"{option}: {name} does not take it; it is for {users}; leave it out")
     return spec.build(weights or WEIGHTS, choice, options)
 

@@ -13,8 +13,9 @@ from faceveil.files.attributes import keep_attributes
 from faceveil.files.batch import (
     BatchOptions,
     FileResult,
+    again,
+    before,
     guarded,
-    is_done,
     skipped,
     unless_placed,
     without_face,
@@ -202,8 +203,9 @@ def _protect(
     threads: int,
     progress: Progress | None,
 ) -> FileResult:
-    if is_done(job, options):
-        return skipped(job)
+    there = before(job, options)
+    if there in ("same", "unknown"):
+        return skipped(job, there)
     workers, suffix = threads or usable_cores(), job.target.suffix
     with Reader(job.source, threads, options.max_pixels, options.time) as clip:
         same = suffix.lower() == job.source.suffix.lower()
@@ -217,8 +219,8 @@ def _protect(
         if not plan.chosen:
             result = replace(without_face(job, options), frames=plan.frames)
             if options.on_no_face == "skip":
-                return result
-        with placed(job.target, overwrite=options.replaces) as temporary:
+                return again(result, there)
+        with placed(job.target, overwrite=options.replaces or there == "other") as temporary:
             if plan.chosen:
                 strength = strength_of(protector.crop_protector, options.photo.strength)
                 done = protect_clip(clip, plan, strength, temporary, write, progress, workers)
@@ -227,10 +229,12 @@ def _protect(
                 copy_clip(clip, plan, temporary, write)
             if options.in_place:
                 keep_attributes(job.target, temporary)
+            options.note(job, temporary, copied=not plan.chosen)
     return replace(
         result,
         message="; ".join(filter(None, (result.message, *layout.notes))),
         warning=job.warning,
         left_out=(*layout.missed, *gone),
         withheld=gone if options.keep_metadata else (),
+        before=there,
     )

@@ -8,24 +8,8 @@ from faceveil.errors import ModelError
 from faceveil.inference.card import WEIGHTS, read_card
 from faceveil.protect.targets import DEFAULT_STRENGTH
 from faceveil.systems.editors.protector import HIDE
-from faceveil.systems.specs import DEFAULT, list_protectors, spec_of
+from faceveil.systems.specs import DEFAULT, SPECS, Spec
 from faceveil.web.settings import Settings
-
-LINES: dict[str, str] = {
-    "adaptive": "Changes brows, eyes, jaw and colours a little, whoever it is. The usual choice.",
-    "san": "Changes the shading of the face a little. The method that all this began with.",
-    "ensemble": "Averages five such networks. Gentler than san at the same strength; slower.",
-    "flowsan": "Three networks in sequence. Hides a bit less than san, keeps the person better.",
-    "gender-an": "Redraws the face in colour with another gender; can also hide age.",
-    "privacynet": "Redraws the face in colour; can also hide age and race.",
-    "mixing": "Blends the face with an average face of the other gender. Visible.",
-    "pgd": "Adds fine noise that misleads a few known programs. Slow; other programs see through.",
-    "cw": "Adds the least noise that misleads a few known programs. Takes minutes.",
-    "blur": "Blurs the face. The person is harder to recognise too.",
-    "pixelate": "Turns the face into coarse squares. The person is harder to recognise too.",
-    "black-box": "Covers the face; at full strength nothing of it is left.",
-}
-"""One line a method."""
 
 SLOW = 0.5
 """Seconds a face from which there is no preview while a slider moves."""
@@ -35,7 +19,7 @@ def describe(settings: Settings) -> dict[str, Any]:
     """What GET models answers."""
     return {
         "default": DEFAULT,
-        "methods": [_method(name) for name in sorted(list_protectors(), key=_rank)],
+        "methods": [_method(name, spec) for name, spec in SPECS.items()],
         "limits": {
             "photo_bytes": settings.max_photo_bytes,
             "request_bytes": settings.max_request_bytes,
@@ -46,18 +30,12 @@ def describe(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _rank(name: str) -> tuple[int, str]:
-    order = list(LINES)
-    return (order.index(name) if name in LINES else len(order), name)
-
-
-def _method(name: str) -> dict[str, Any]:
-    spec = spec_of(name)
+def _method(name: str, spec: Spec) -> dict[str, Any]:
     hides, installed = _hides(name) if "hide" in spec.takes else ([], True)
     stands_in: Any = spec.made.replaces_face  # of the class: a protocol's would be a property
     return {
         "name": name,
-        "description": LINES.get(name, name),
+        "description": spec.line,
         "installed": installed,
         "slow": spec.seconds > SLOW,
         "seconds": spec.seconds,
