@@ -12,12 +12,14 @@ import onnxruntime as ort  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+import faceveil.systems.recipes  # noqa: E402, F401  makes their kinds known
 from faceveil.errors import ModelError, OptionError  # noqa: E402
 from faceveil.inference.device import Choice  # noqa: E402
 from faceveil.systems.san import train as san  # noqa: E402
 from faceveil.systems.san.faces import random_theta  # noqa: E402
 from faceveil.training import checkpoint, gender  # noqa: E402
 from faceveil.training.config import load_config  # noqa: E402
+from faceveil.training.faces import as_batch  # noqa: E402
 from faceveil.training.loop import step_generator  # noqa: E402
 from faceveil.training.publish import publish  # noqa: E402
 from faceveil.training.run import run_recipe  # noqa: E402
@@ -89,12 +91,13 @@ def test_gender_from_recipe_to_onnx(tmp_path, data, models):
 
 
 def test_gender_gradient_from_recipe_to_noise(tmp_path, data, models):
+    from faceveil.systems.noise import input_gradient
     from faceveil.systems.specs import build_crop_protector
 
     path = small_gender(tmp_path)
     runs, weights = tmp_path / "runs", tmp_path / "weights"
     run_recipe(path, data, models, runs, "cpu")
-    onnx = publish(path, runs, data, weights, "noise_1", gradient=True)
+    onnx = publish(path, runs, data, weights, "noise_1", ship=input_gradient.ship)
     assert json.loads(onnx.with_suffix(".json").read_text())["kind"] == "gradient"
     luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32)
     sides = np.array([1, 0], np.float32)
@@ -103,7 +106,7 @@ def test_gender_gradient_from_recipe_to_noise(tmp_path, data, models):
     assert 0 < np.abs(out - luma).max() <= 8 / 255 + 1e-6
     other = recipe(tmp_path, "aux", 'kind = "gender"\nnetwork = "keras"\n')
     with pytest.raises(OptionError, match="has no gradient"):
-        publish(other, runs, data, weights, gradient=True)
+        publish(other, runs, data, weights, ship=input_gradient.ship)
 
 
 def test_san_from_recipe_to_onnx_and_protector(tmp_path, data, models):
@@ -206,7 +209,7 @@ batch = 6
     checkpoint.load(tmp_path / "runs/student/checkpoint.safetensors", {"network": network})
     pack = load_packs([data / "many.parquet"])
     with torch.no_grad():
-        crops = matcher.arcface_view(gender.as_batch(pack.images, torch.arange(150)))
+        crops = matcher.arcface_view(as_batch(pack.images, torch.arange(150)))
         embedding = torch.nn.functional.normalize(network.eval()(crops), dim=1).numpy()
     scores = (embedding @ embedding.T)[np.triu(pack.identity[:, None] != pack.identity, 1)]
     for fmr, threshold in card["thresholds"].items():

@@ -7,11 +7,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-from faceveil.cli import check, data, demo, detect, evaluate, models, protect, serve, train
+from faceveil.cli import (
+    check,
+    data,
+    demo,
+    detect,
+    evaluate,
+    models,
+    protect,
+    publish,
+    serve,
+    train,
+)
 from faceveil.cli.stderr import own_lines_only
 from faceveil.errors import FaceVeilError, OptionError
 
-COMMANDS = (protect, detect, check, evaluate, demo, serve, models, train, data)
+COMMANDS = (protect, detect, check, evaluate, demo, serve, models, train, publish, data)
 
 READERS = ("protect", "detect", "check", "serve")
 """Commands that read whatever file the user has."""

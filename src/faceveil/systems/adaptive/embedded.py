@@ -20,7 +20,7 @@ from faceveil.data.packs import Pack
 from faceveil.errors import OptionError
 from faceveil.inference.thresholds import threshold_at_fmr
 from faceveil.training.barycentre import BarycentreMap
-from faceveil.training.gender import as_batch, batches
+from faceveil.training.faces import as_batch, batches
 from faceveil.types import Float32Array
 
 _FITTED = 6500
