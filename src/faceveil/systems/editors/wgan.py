@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from faceveil.systems.san.losses import matching_loss
 from faceveil.training.augment import random_view
 from faceveil.training.guides import frozen, luma
 
@@ -112,8 +111,9 @@ def matcher_term(matcher: nn.Module, image: Tensor, made: Tensor, share: float) 
     """||FM(x) - FM(x_hat)||^2 of unit descriptors (Gender-AN eq. 6), on a share of the batch."""
     kept = max(1, round(share * len(image)))
     with torch.no_grad():
-        wanted = matcher(image[:kept])
-    return matching_loss(wanted, None, matcher(made[:kept]), "op")
+        wanted = F.normalize(matcher(image[:kept]).float(), dim=1)
+    found = F.normalize(matcher(made[:kept]).float(), dim=1)
+    return (found - wanted).square().sum(dim=1).mean()
 
 
 def _view(image: Tensor, generator: torch.Generator) -> Tensor:
