@@ -23,11 +23,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from faceveil.systems.san.config import SANConfig
 from faceveil.systems.san.losses import gender_loss, matching_loss
 from faceveil.systems.san.network import SAN
 from faceveil.systems.san.prototypes import PrototypeSAN
 from faceveil.systems.san.semi_adversarial import Batch, SemiAdversarial
-from faceveil.training.config import SANConfig
 from faceveil.training.matchers import ArcFaceMatcher
 from faceveil.training.networks.gender_cnn_variants import OfficialGenderCNN
 from faceveil.training.networks.layout import channels_last

@@ -123,6 +123,7 @@ def test_recipes_find_what_is_prepared(tmp_path, portrait):
     """CelebA as on Kaggle: the packs have the names that the recipes ask for."""
     from pathlib import Path
 
+    import faceveil.systems.recipes  # noqa: F401  makes their kinds known
     from faceveil.training.config import load_config
 
     raw = tmp_path / "celeba"

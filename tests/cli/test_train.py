@@ -122,6 +122,15 @@ def test_without_the_extra(monkeypatch, tmp_path, capsys):
     assert 'pip install "faceveil[train]"' in capsys.readouterr().err
 
 
+def test_a_run_that_is_not_finished_is_not_published(place, capsys):
+    where = ["--data", place, "--runs", place / "runs", "--weights", place / "weights"]
+    assert main([str(x) for x in ("publish", place / "g.toml", *where)]) == 2
+    said = capsys.readouterr().err
+    assert f"no finished run; run 'faceveil train {place / 'g.toml'}' first" in said
+    assert said.count("\n") == 1
+    assert not (place / "weights").exists()
+
+
 @pytest.fixture
 def family(place):
     """A second recipe that needs the first, and a matcher."""

@@ -33,7 +33,7 @@ def place(tmp_path, monkeypatch):
         (tmp_path / f"{name}.py").write_text(text)
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(specs, "_SPECS", dict(specs._SPECS))
+    monkeypatch.setattr(specs, "SPECS", dict(specs.SPECS))
     monkeypatch.setattr(loaded, "OWN", {})
     yield tmp_path
     for name in FILES:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from faceveil.errors import OptionError
-from faceveil.training.config import SANConfig, dump_config, load_config
+from faceveil.systems.recipes import SANConfig
+from faceveil.training.config import dump_config, load_config
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted(FOLDER.rglob("*.toml"))

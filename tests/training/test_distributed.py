@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 from safetensors.torch import load_file  # noqa: E402
 
+import faceveil.systems.recipes  # noqa: E402, F401  makes their kinds known
 from faceveil.errors import OptionError  # noqa: E402
 from faceveil.training import distributed, loop  # noqa: E402
 from faceveil.training.run import run_recipe  # noqa: E402

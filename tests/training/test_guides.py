@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from pathlib import Path  # noqa: E402
 
 from faceveil.inference.card import WEIGHTS  # noqa: E402
-from faceveil.training.guides import Guide, as_sure_as_before, load_guide, luma  # noqa: E402
+from faceveil.training.guides import Guide, as_sure_as_before, frozen, load_guide, luma  # noqa: E402
 
 RNG = np.random.default_rng(0)
 
@@ -43,3 +43,11 @@ def test_luma_is_bt601():
     x = torch.rand(2, 3, 4, 4)
     wanted = np.tensordot([0.299, 0.587, 0.114], x.numpy(), axes=(0, 1))
     np.testing.assert_allclose(luma(x)[:, 0].numpy(), wanted, atol=1e-6)
+
+
+def test_frozen_lets_gradients_through_to_the_input_only():
+    network = torch.nn.Sequential(torch.nn.Linear(3, 1))
+    x = torch.rand(2, 3, requires_grad=True)
+    frozen(network)(x).sum().backward()
+    assert network[0].weight.grad is None
+    assert x.grad.abs().sum() > 0

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq  # noqa: E402
 
 from faceveil.errors import OptionError  # noqa: E402
 from faceveil.training import race  # noqa: E402
-from faceveil.training.config import GenderConfig, RaceConfig  # noqa: E402
+from faceveil.training.classifiers import GenderConfig, RaceConfig  # noqa: E402
 from faceveil.training.gender import RACES, training_rows  # noqa: E402
 from faceveil.training.race import train  # noqa: E402
 
@@ -49,7 +49,7 @@ def config(**changes):
 
 
 def test_learns_and_labels(tmp_path, data):
-    measured = train(config(), data, tmp_path)
+    measured = train(config(), data, data, tmp_path)
     assert measured["accuracy"] > 0.5
     assert measured["auc_Black"] > 0.8
     with np.load(tmp_path / "labels.npz") as file:
@@ -61,7 +61,7 @@ def test_learns_and_labels(tmp_path, data):
 
 def test_a_pack_without_race_is_refused(tmp_path, data):
     with pytest.raises(OptionError, match="no column 'race'"):
-        train(config(data=("plain.parquet",)), data, tmp_path)
+        train(config(data=("plain.parquet",)), data, data, tmp_path)
 
 
 def labelled(folder, share=0.1):
@@ -120,9 +120,9 @@ def test_other_sets_races_are_known_and_the_unsaid_left_out(tmp_path, monkeypatc
     monkeypatch.setattr(race.loop, "run", lambda step, *_, **__: seen.append(step))
     config = RaceConfig("r", data=("morph.parquet",), held_out=15, widths=(32, 32, 32, 32))
     (tmp_path / "run").mkdir()
-    measured = race.train(config, tmp_path, tmp_path / "run")
+    measured = race.train(config, tmp_path, tmp_path, tmp_path / "run")
     assert seen
     assert 0 <= measured["accuracy"] <= 1
     config = RaceConfig("r", data=("morph.parquet",), held_out=28, widths=(32, 32, 32, 32))
     with pytest.raises(OptionError, match="no face of race"):
-        race.train(config, tmp_path, tmp_path / "run")
+        race.train(config, tmp_path, tmp_path, tmp_path / "run")

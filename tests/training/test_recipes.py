@@ -12,12 +12,15 @@ import onnxruntime as ort  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+import faceveil.systems.recipes  # noqa: E402, F401  makes their kinds known
+from faceveil.cli.main import main  # noqa: E402
 from faceveil.errors import ModelError, OptionError  # noqa: E402
 from faceveil.inference.device import Choice  # noqa: E402
 from faceveil.systems.san import train as san  # noqa: E402
 from faceveil.systems.san.faces import random_theta  # noqa: E402
 from faceveil.training import checkpoint, gender  # noqa: E402
 from faceveil.training.config import load_config  # noqa: E402
+from faceveil.training.faces import as_batch  # noqa: E402
 from faceveil.training.loop import step_generator  # noqa: E402
 from faceveil.training.publish import publish  # noqa: E402
 from faceveil.training.run import run_recipe  # noqa: E402
@@ -72,11 +75,14 @@ batch = 4
     return recipe(folder, name, text)
 
 
-def test_gender_from_recipe_to_onnx(tmp_path, data, models):
+def test_gender_from_recipe_to_onnx(tmp_path, data, models, capsys):
     path = small_gender(tmp_path)
     measured = run_recipe(path, data, models, tmp_path / "runs", "cpu")
     assert 0 <= measured["auc"] <= 1
-    onnx = publish(path, tmp_path / "runs", data, tmp_path / "weights")
+    where = ["--data", data, "--runs", tmp_path / "runs", "--weights", tmp_path / "weights"]
+    assert main([str(x) for x in ("publish", path, *where)]) == 0
+    onnx = tmp_path / "weights" / "aux.onnx"
+    assert capsys.readouterr().out == f"{onnx}\n"
     card = json.loads(onnx.with_suffix(".json").read_text())
     assert card["measured"]["pack.parquet"] == measured
     assert set(card["data"]) == {"pack.parquet"}
@@ -88,13 +94,16 @@ def test_gender_from_recipe_to_onnx(tmp_path, data, models):
         np.testing.assert_allclose(out, torch.sigmoid(network.eval()(x)), atol=1e-5)
 
 
-def test_gender_gradient_from_recipe_to_noise(tmp_path, data, models):
+def test_gender_gradient_from_recipe_to_noise(tmp_path, data, models, capsys):
     from faceveil.systems.specs import build_crop_protector
 
     path = small_gender(tmp_path)
     runs, weights = tmp_path / "runs", tmp_path / "weights"
     run_recipe(path, data, models, runs, "cpu")
-    onnx = publish(path, runs, data, weights, "noise_1", gradient=True)
+    where = ["--data", data, "--runs", runs, "--weights", weights]
+    command = ["publish", path, *where, "--gradient", "--name", "noise_1"]
+    assert main(list(map(str, command))) == 0
+    onnx = weights / "noise_1.onnx"
     assert json.loads(onnx.with_suffix(".json").read_text())["kind"] == "gradient"
     luma = np.random.default_rng(0).random((2, 224, 224)).astype(np.float32)
     sides = np.array([1, 0], np.float32)
@@ -102,8 +111,8 @@ def test_gender_gradient_from_recipe_to_noise(tmp_path, data, models):
     out = protector.protect(luma, sides, 1 - sides, None)
     assert 0 < np.abs(out - luma).max() <= 8 / 255 + 1e-6
     other = recipe(tmp_path, "aux", 'kind = "gender"\nnetwork = "keras"\n')
-    with pytest.raises(OptionError, match="has no gradient"):
-        publish(other, runs, data, weights, gradient=True)
+    assert main(["publish", str(other), *map(str, where), "--gradient"]) == 2
+    assert "aux: has no gradient; expected" in capsys.readouterr().err
 
 
 def test_san_from_recipe_to_onnx_and_protector(tmp_path, data, models):
@@ -206,7 +215,7 @@ batch = 6
     checkpoint.load(tmp_path / "runs/student/checkpoint.safetensors", {"network": network})
     pack = load_packs([data / "many.parquet"])
     with torch.no_grad():
-        crops = matcher.arcface_view(gender.as_batch(pack.images, torch.arange(150)))
+        crops = matcher.arcface_view(as_batch(pack.images, torch.arange(150)))
         embedding = torch.nn.functional.normalize(network.eval()(crops), dim=1).numpy()
     scores = (embedding @ embedding.T)[np.triu(pack.identity[:, None] != pack.identity, 1)]
     for fmr, threshold in card["thresholds"].items():

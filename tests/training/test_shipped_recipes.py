@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import faceveil.systems.recipes  # noqa: F401  makes their kinds known
 from faceveil.training.config import load_config
 
 FOLDER = Path(__file__).parents[2] / "recipes"

@@ -8,11 +8,26 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from faceveil.cli import check, data, demo, detect, evaluate, methods, models, protect, serve, train
+from faceveil.cli import (
+    check,
+    data,
+    demo,
+    detect,
+    evaluate,
+    methods,
+    models,
+    protect,
+    publish,
+    serve,
+    train,
+)
 from faceveil.cli.stderr import own_lines_only
 from faceveil.errors import FaceVeilError, OptionError
 
-COMMANDS = (protect, detect, check, evaluate, demo, serve, methods, models, train, data)
+COMMANDS = (
+    *(protect, detect, check, evaluate, demo, serve),
+    *(methods, models, train, publish, data),
+)
 
 READERS = ("protect", "detect", "check", "serve")
 """Commands that read whatever file the user has."""

@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     from faceveil.errors import OptionError, missing_extra
 
     try:
+        import faceveil.systems.recipes  # noqa: F401  makes their kinds known
         from faceveil.training import distributed
         from faceveil.training.loop import StoppedError
         from faceveil.training.run import run_recipe, run_with_needs

@@ -1,4 +1,4 @@
-"""Cards that ``faceveil.training.publish`` writes: NCHW, pixels in 0 to 1, one output."""
+"""Cards that ``faceveil publish`` writes: NCHW, pixels in 0 to 1, one output."""
 
 from __future__ import annotations
 

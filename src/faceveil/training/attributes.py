@@ -18,12 +18,14 @@ from torch.nn import functional as F  # noqa: N812
 from faceveil.data.attributes import AttributeTable, attributes_of, columns_of, read_attributes
 from faceveil.data.packs import Pack, load_packs
 from faceveil.errors import OptionError
-from faceveil.training import loop
+from faceveil.training import checkpoint, loop
 from faceveil.training.augment import random_view
-from faceveil.training.config import AttributesConfig
-from faceveil.training.gender import as_batch
+from faceveil.training.classifiers import AttributesConfig
+from faceveil.training.export import export_onnx, measured_in
+from faceveil.training.faces import as_batch, outputs_of
 from faceveil.training.networks.face_resnet import FaceResNet
 from faceveil.training.networks.layout import channels_last
+from faceveil.training.recipes import Card
 from faceveil.types import Float32Array
 
 FRAME = 112
@@ -38,7 +40,7 @@ def build(config: AttributesConfig, attributes: int) -> nn.Module:
 
 
 def train(
-    config: AttributesConfig, data: Path, output: Path, device: str = "cpu"
+    config: AttributesConfig, data: Path, _: Path, output: Path, device: str = "cpu"
 ) -> dict[str, float]:
     """Train the classifier, measure it on people held out, and label the target packs.
 
@@ -72,7 +74,6 @@ def train(
     kept_rows = torch.from_numpy(kept)
     known = torch.from_numpy(listed.values)
     network = channels_last(build(config, len(listed.names)), device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=5e-2)
     half = config.batch // 2
 
     def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
@@ -102,17 +103,15 @@ def train(
             )
         return loss, {"loss": float(loss.detach())}
 
-    network.train()
-    loop.run(
+    loop.fit(
+        network,
         step,
-        {"network": network},
-        optimizer,
         output,
         steps=config.steps,
         peak=config.peak,
         seed=config.seed,
+        weight_decay=5e-2,
     )
-    network.eval()
     measured = _accuracy(probabilities(network, pack.images, device, held), listed, row[held])
     known_here = config.attributes != OWN_COLUMNS
     labels = {n: _label(data / n, listed, network, device, known_here) for n in config.label}
@@ -122,6 +121,36 @@ def train(
         **labels,  # type: ignore[arg-type]
     )
     return measured
+
+
+class _Probabilities(nn.Module):
+    """Logits to probabilities."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        out: Tensor = self.network(image).sigmoid()
+        return out
+
+
+def ship(config: AttributesConfig, run: Path, target: Path, _: Path) -> Card:
+    """Export what tells a protector what a face has; see :mod:`faceveil.training.recipes`."""
+    with np.load(run / "labels.npz", allow_pickle=False) as file:
+        names = [str(n) for n in file["names"]]
+    network = build(config, len(names))
+    checkpoint.load(run / "checkpoint.safetensors", {"network": network})
+    example = {"image": torch.rand(2, 3, FRAME, FRAME)}
+    export_onnx(_Probabilities(network), example, "p", target, half=True)
+    return {
+        "kind": "attributes",
+        "title": "Attribute classifier: what a protector takes a face to have; never a judge",
+        "frame_px": FRAME,
+        "input": {"channels": "rgb", "scale": "0 to 1"},
+        "attributes": names,
+        "measured": {"held-out people of the training packs": measured_in(run)},
+    }
 
 
 def read_labels(run: Path, packs: tuple[str, ...], wanted: tuple[str, ...]) -> Float32Array:
@@ -149,14 +178,8 @@ def probabilities(
     rows: NDArray[np.int64] | None = None,
 ) -> Float32Array:
     """P(attribute) of all faces or of some rows: (N, S, S, 3) uint8 -> (N or rows, A)."""
-    wanted = torch.arange(len(images)) if rows is None else torch.from_numpy(rows)
-    out = []
-    with torch.no_grad():
-        for some in torch.split(wanted, 128):
-            x = as_batch(images, some).to(device)
-            x = F.interpolate(x, size=(FRAME, FRAME), mode="bilinear", antialias=True)
-            out.append(network(x).float().sigmoid().cpu())
-    return np.asarray(torch.cat(out).numpy(), np.float32)
+    out = outputs_of(network, images, FRAME, device, rows).sigmoid()
+    return np.asarray(out.numpy(), np.float32)
 
 
 def _rows(pack: Pack, listed: AttributeTable, name: str) -> NDArray[np.int64]:

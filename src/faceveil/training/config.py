@@ -1,4 +1,4 @@
-"""Recipes: one frozen dataclass per system, loaded from TOML, every value with its source."""
+"""Recipes in TOML: read into the frozen dataclass of their kind, and written."""
 
 from __future__ import annotations
 
@@ -10,58 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from faceveil.errors import OptionError
-from faceveil.systems.adaptive.config import AdaptiveConfig
-from faceveil.systems.editors.config import GenderANConfig, PrivacyNetConfig
-from faceveil.systems.mixing.config import CandidateConfig, LandmarkConfig
-from faceveil.systems.san.config import SANConfig
-from faceveil.training.classifiers import (
-    AttributesConfig,
-    GenderConfig,
-    MatcherConfig,
-    RaceConfig,
-)
-
-__all__ = [
-    "AdaptiveConfig",
-    "AttributesConfig",
-    "CandidateConfig",
-    "Config",
-    "GenderANConfig",
-    "GenderConfig",
-    "LandmarkConfig",
-    "MatcherConfig",
-    "PrivacyNetConfig",
-    "RaceConfig",
-    "SANConfig",
-    "dump_config",
-    "load_config",
-]
-
-Config = (
-    GenderConfig
-    | RaceConfig
-    | AttributesConfig
-    | MatcherConfig
-    | LandmarkConfig
-    | CandidateConfig
-    | SANConfig
-    | GenderANConfig
-    | PrivacyNetConfig
-    | AdaptiveConfig
-)
-_KINDS: dict[str, type[Config]] = {
-    "gender": GenderConfig,
-    "race": RaceConfig,
-    "attributes": AttributesConfig,
-    "matcher": MatcherConfig,
-    "landmarks": LandmarkConfig,
-    "candidates": CandidateConfig,
-    "san": SANConfig,
-    "gender-an": GenderANConfig,
-    "privacynet": PrivacyNetConfig,
-    "adaptive": AdaptiveConfig,
-}
-
+from faceveil.training.recipes import Config, recipe_of
 
 _SECTION = {
     "train": "data",
@@ -83,7 +32,7 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> Config:
     ``train`` and which of their faces are taken; see :mod:`faceveil.data.selection`.
 
     Args:
-        path: a TOML file whose ``kind`` is one of the classes' here.
+        path: a TOML file whose ``kind`` is one of :mod:`faceveil.training.recipes`.
         changes: values in place of the recipe's, each ``KEY=VALUE``; keys of the section are
             written ``data.train`` and so on, lists as in TOML or with commas. Those of the section
             that a recipe of this kind does not have are passed over.
@@ -92,10 +41,10 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> Config:
         OptionError: if the file is missing, is no TOML, or has an unknown or ill-typed key.
     """
     values = _read(path, depth=0)
-    kind = values.get("kind")
-    if kind not in _KINDS:
-        raise OptionError(f"{path}: kind is {kind!r}; expected one of {', '.join(_KINDS)}")
-    cls = _KINDS[kind]
+    try:
+        cls: Any = recipe_of(values.get("kind")).config
+    except OptionError as error:
+        raise OptionError(f"{path}: {error}") from error
     hints = get_type_hints(cls)
     known = {f.name for f in fields(cls)}
     for change in changes:
@@ -118,7 +67,8 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> Config:
         if not _fits(value, hints[key]):
             raise OptionError(f"{path}: {key} = {value!r}; expected {_said(hints[key])}")
     try:
-        return cls(**frozen)
+        config: Config = cls(**frozen)
+        return config
     except TypeError as error:
         raise OptionError(f"{path}: {error}; see the recipes folder for examples") from error
 

@@ -10,15 +10,15 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from faceveil.data.packs import sha256_of
-from faceveil.training.config import Config
+from faceveil.training.recipes import Card, Config
 
 TERMS = {
     "celeba": "CelebA: images and labels for non-commercial research purposes",
@@ -119,7 +119,21 @@ def constants(name: str, values: Sequence[float]) -> dict[str, dict[str, str]]:
     return {name: found}
 
 
-def write_card(weights: Path, config: Config, card: dict[str, Any], data_folder: Path) -> None:
+def write_safetensors(state: dict[str, Tensor], target: Path) -> str:
+    """Write the weights for training on, beside the ONNX file; returns their digest."""
+    path = target.with_suffix(".safetensors")
+    save_file({k: v.contiguous() for k, v in state.items()}, path)
+    path.chmod(0o644)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def measured_in(run: Path) -> dict[str, float]:
+    """What a finished run measured at its end."""
+    measured: dict[str, float] = json.loads((run / "measured.json").read_text())
+    return measured
+
+
+def write_card(weights: Path, config: Config, card: Card, data_folder: Path) -> None:
     """Write the card beside the weights.
 
     Args:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,18 +13,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.attributes import RACES
-from faceveil.data.packs import Pack, load_packs, take
+from faceveil.data.packs import Pack, load_packs
 from faceveil.data.resample import replicated
-from faceveil.errors import OptionError
-from faceveil.training import distributed, loop
+from faceveil.errors import ModelError, OptionError
+from faceveil.training import checkpoint, distributed, loop
 from faceveil.training.augment import random_view
-from faceveil.training.config import GenderConfig
+from faceveil.training.classifiers import GenderConfig
+from faceveil.training.config import load_config
 from faceveil.training.draw import Dealer, step_count
+from faceveil.training.export import export_onnx, measured_in
+from faceveil.training.faces import as_batch, outputs_of
 from faceveil.training.networks.face_resnet import FaceResNet
-from faceveil.training.networks.gender_cnn import GenderCNN
+from faceveil.training.networks.gender_cnn import GenderCNN, GenderProbability
 from faceveil.training.networks.gender_cnn_variants import KerasGenderCNN, OfficialGenderCNN
 from faceveil.training.networks.layout import channels_last
 from faceveil.training.networks.reader import Reader
+from faceveil.training.recipes import Card
 from faceveil.types import Float32Array
 
 
@@ -59,28 +62,23 @@ def build(config: GenderConfig) -> nn.Module:
     )
 
 
-def batches(count: int, size: int = 128) -> Iterator[Tensor]:
-    """The indices 0 to ``count`` - 1, ``size`` at a time, in order."""
-    for start in range(0, count, size):
-        yield torch.arange(start, min(start + size, count))
+def trained(config: GenderConfig, run: Path) -> nn.Module:
+    """The frozen network of a finished run."""
+    network = build(config)
+    checkpoint.load(run / "checkpoint.safetensors", {"network": network})
+    return network.eval().requires_grad_(False)
 
 
-def as_batch(
-    images: np.ndarray,
-    indices: Tensor,
-    side: int | None = None,
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear",
-) -> Tensor:
-    """Images by index: (N, S, S[, 3]) uint8 -> (B, C, side, side) float32 in [0, 1]."""
-    chosen = torch.from_numpy(take(images, indices.numpy()))
-    chosen = chosen[:, None] if chosen.dim() == 3 else chosen.permute(0, 3, 1, 2)
-    batch = chosen.float() / 255
-    if side is None or side == batch.shape[-1]:
-        return batch
-    size = (side, side)
-    if interpolation == "bilinear":
-        return F.interpolate(batch, size, mode="bilinear", antialias=True)
-    return F.interpolate(batch, size, mode="bicubic", antialias=True).clamp(0, 1)
+def load_classifier(run: Path) -> tuple[nn.Module, GenderConfig]:
+    """A trained, frozen gender classifier from its run folder, and its recipe.
+
+    Raises:
+        ModelError: if the run is of another kind or not finished.
+    """
+    config = load_config(run / "recipe.toml")
+    if not isinstance(config, GenderConfig):
+        raise ModelError(f"{run}: kind is {config.kind!r}; expected a gender classifier")
+    return trained(config, run), config
 
 
 def row_dealer(
@@ -138,7 +136,9 @@ def training_rows(config: GenderConfig, runs: Path, pack: Pack) -> NDArray[np.in
     return rows[again]
 
 
-def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -> dict[str, float]:
+def train(
+    config: GenderConfig, data: Path, _: Path, output: Path, device: str = "cpu"
+) -> dict[str, float]:
     """Train the classifier and measure it on the validation pack.
 
     Args:
@@ -153,13 +153,6 @@ def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -
     torch.manual_seed(config.seed)
     pack = load_packs([data / name for name in config.data], grey=config.grey)
     network = channels_last(build(config), device)
-    first, second = config.betas
-    optimizer = torch.optim.AdamW(
-        network.parameters(),
-        lr=config.peak,
-        betas=(first, second),
-        weight_decay=config.weight_decay,
-    )
     rows = training_rows(config, output.parent, pack)
     deal = row_dealer(config, rows, pack.male)
 
@@ -193,19 +186,35 @@ def train(config: GenderConfig, data: Path, output: Path, device: str = "cpu") -
         loss = F.binary_cross_entropy_with_logits(logits.float(), smooth)
         return loss, {"loss": float(loss.detach())}
 
-    network.train()
-    loop.run(
+    loop.fit(
+        network,
         step,
-        {"network": network},
-        optimizer,
         output,
         steps=step_count(config.steps, config.epochs, len(rows), config.batch),
         peak=config.peak,
         seed=config.seed,
+        weight_decay=config.weight_decay,
+        betas=config.betas,
         schedule=loop.SCHEDULES[config.schedule],
     )
     validation = load_packs([data / config.validation], grey=config.grey)
     return evaluate(network, validation, config.frame, device)
+
+
+def ship(config: GenderConfig, run: Path, target: Path, _: Path) -> Card:
+    """Export P(male); see :data:`faceveil.training.recipes.Ship`."""
+    channels = 1 if config.grey else 3
+    example = {"image": torch.rand(2, channels, config.frame, config.frame)}
+    half = config.network in ("plain", "residual", "separable")
+    network = GenderProbability(trained(config, run))
+    export_onnx(network, example, "p_male", target, half=half)
+    return {
+        "kind": "gender",
+        "title": "Gender classifier, P(male)",
+        "frame_px": config.frame,
+        "input": {"channels": "gray" if config.grey else "rgb", "scale": "0 to 1"},
+        "measured": {config.validation: measured_in(run)},
+    }
 
 
 def attacked(
@@ -250,20 +259,9 @@ def attacked(
     return out
 
 
-def evaluate(
-    network: Callable[[Tensor], Tensor], pack: Pack, frame: int, device: str = "cpu"
-) -> dict[str, float]:
+def evaluate(network: nn.Module, pack: Pack, frame: int, device: str = "cpu") -> dict[str, float]:
     """AUC and accuracy of a logit network on a pack."""
-    if isinstance(network, nn.Module):
-        network.eval()
-    logits = []
-    with torch.no_grad():
-        for indices in batches(len(pack)):
-            x = as_batch(pack.images, indices).to(device)
-            if x.shape[-1] != frame:
-                x = F.interpolate(x, size=(frame, frame), mode="bilinear", antialias=True)
-            logits.append(network(x).float().cpu())
-    scores = torch.cat(logits).numpy()
+    scores = outputs_of(network, pack.images, frame, device).numpy()
     accuracy = float(((scores > 0) == (pack.male > 0.5)).mean())
     return {"auc": float(roc_auc_score(pack.male, scores)), "accuracy": accuracy}
 

@@ -11,14 +11,14 @@ import onnx
 import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812
 
-from faceveil.errors import ModelError
 from faceveil.inference.card import WEIGHTS, read_card
-from faceveil.systems.san.train import load_classifier
 from faceveil.training import gender
 from faceveil.training.augment import random_view
-from faceveil.training.config import GenderConfig, load_config
+from faceveil.training.classifiers import GenderConfig
+from faceveil.training.faces import as_batch, batches
 from faceveil.training.networks.layout import channels_last
 from faceveil.types import Uint8Array
 
@@ -72,10 +72,8 @@ def load_guide(run: Path, device: str) -> Guide:
     """
     if run.suffix == ".onnx":
         return _shipped_guide(WEIGHTS / run.name, device)
-    config = load_config(run / "recipe.toml")
-    if not isinstance(config, GenderConfig):
-        raise ModelError(f"{run}: kind is {config.kind!r}; expected a gender classifier")
-    return Guide(channels_last(load_classifier(run)[0], device), config)
+    network, config = gender.load_classifier(run)
+    return Guide(channels_last(network, device), config)
 
 
 def as_sure_as_before(guide: Guide, images: Uint8Array, level: float) -> Guide:
@@ -91,8 +89,8 @@ def as_sure_as_before(guide: Guide, images: Uint8Array, level: float) -> Guide:
     """
     sizes = []
     with torch.no_grad():
-        for rows in gender.batches(min(256, len(images)), 64):
-            sizes.append(guide(gender.as_batch(images, rows)).abs())
+        for rows in batches(min(256, len(images)), 64):
+            sizes.append(guide(as_batch(images, rows)).abs())
     return replace(guide, scale=level / max(float(torch.cat(sizes).mean()), 1e-3))
 
 
@@ -132,6 +130,19 @@ def ask_one(
     """
     which = int(torch.randint(len(guides), (1,), generator=generator))
     return F.binary_cross_entropy_with_logits(guides[which](faces, generator), wanted)
+
+
+def frozen(network: nn.Module) -> Callable[..., Any]:
+    """The network as a function through which gradients reach the input but not its weights.
+
+    So what the input and what the network are to learn can be added up and differentiated at once.
+    """
+    weights = {k: v.detach() for k, v in network.named_parameters()}
+
+    def call(*x: Tensor) -> Any:
+        return functional_call(network, weights, x)
+
+    return call
 
 
 def luma(faces: Tensor) -> Tensor:

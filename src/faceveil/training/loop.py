@@ -153,6 +153,49 @@ def run(
     return log.means
 
 
+def fit(
+    network: nn.Module,
+    step_function: StepFunction,
+    directory: Path,
+    *,
+    steps: int,
+    peak: float,
+    seed: int,
+    weight_decay: float,
+    betas: tuple[float, ...] = (0.9, 0.999),
+    schedule: Callable[[int, int, float], float] = one_cycle,
+) -> None:
+    """Train one network with AdamW; see :func:`run`.
+
+    Args:
+        network: in evaluation mode afterwards; ``network`` in the checkpoint.
+        step_function: its loss.
+        directory: where checkpoint and log go.
+        steps: total number of steps.
+        peak: highest learning rate.
+        seed: seed of everything random.
+        weight_decay: of AdamW; with 0 it is Adam.
+        betas: of AdamW.
+        schedule: of the learning rate.
+    """
+    first, second = betas
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=peak, betas=(first, second), weight_decay=weight_decay
+    )
+    network.train()
+    run(
+        step_function,
+        {"network": network},
+        optimizer,
+        directory,
+        steps=steps,
+        peak=peak,
+        seed=seed,
+        schedule=schedule,
+    )
+    network.eval()
+
+
 class Log:
     """Running means of the terms, as CSV: step, seconds, then one column per term.
 

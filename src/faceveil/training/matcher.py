@@ -11,19 +11,22 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import torch
-from torch import Tensor
+from safetensors import safe_open
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import Pack, load_packs
 from faceveil.imaging.geometry import arcface_from_canonical, invert
 from faceveil.inference.thresholds import enough_impostors, threshold_at_fmr
-from faceveil.training import loop
+from faceveil.training import checkpoint, loop
 from faceveil.training.augment import random_view, warp
-from faceveil.training.config import MatcherConfig
-from faceveil.training.gender import as_batch
+from faceveil.training.classifiers import MatcherConfig
+from faceveil.training.export import export_onnx, measured_in
+from faceveil.training.faces import as_batch, batches
 from faceveil.training.matchers import ARCFACE_SIDE, normalised_theta
 from faceveil.training.networks.face_resnet import FaceResNet
 from faceveil.training.networks.layout import channels_last
+from faceveil.training.recipes import Card
 
 FMRS = (0.01, 0.001)
 
@@ -71,7 +74,6 @@ def train(
     teacher = Teacher(models / config.teacher)
     width = teacher(torch.zeros(1, 3, ARCFACE_SIDE, ARCFACE_SIDE)).shape[1]
     network = channels_last(FaceResNet(width, config.widths, config.blocks), device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=1e-2)
 
     def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         indices = torch.randint(len(pack), (config.batch,), generator=generator)
@@ -89,22 +91,20 @@ def train(
         loss = (1 - F.cosine_similarity(found.float(), wanted)).mean()
         return loss, {"1-cos": float(loss.detach())}
 
-    network.train()
-    loop.run(
+    loop.fit(
+        network,
         step,
-        {"network": network},
-        optimizer,
         output,
         steps=config.steps,
         peak=config.peak,
         seed=config.seed,
+        weight_decay=1e-2,
     )
-    network.eval()
     return verify(network, teacher, validation, device)
 
 
 def verify(
-    network: torch.nn.Module, teacher: Teacher, pack: Pack, device: str = "cpu"
+    network: nn.Module, teacher: Teacher, pack: Pack, device: str = "cpu"
 ) -> dict[str, float]:
     """Verification on a pack: TMR and cosine thresholds at FMR 1 % and 0.1 %, student and teacher.
 
@@ -115,8 +115,7 @@ def verify(
     """
     students, teachers = [], []
     with torch.no_grad():
-        for start in range(0, len(pack), 128):
-            indices = torch.arange(start, min(start + 128, len(pack)))
+        for indices in batches(len(pack)):
             x = arcface_view(as_batch(pack.images, indices))
             students.append(F.normalize(network(x.to(device)).float().cpu(), dim=1))
             teachers.append(teacher(x))
@@ -133,3 +132,34 @@ def verify(
             measured[f"{name}_threshold@{fmr}"] = threshold
             measured[f"{name}_tmr@{fmr}"] = float((genuine >= threshold).mean())
     return measured
+
+
+class _Normalised(nn.Module):
+    """Embeddings of unit length."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        return F.normalize(self.network(image), dim=1)
+
+
+def ship(config: MatcherConfig, run: Path, target: Path, _: Path) -> Card:
+    """Export the student; see :data:`faceveil.training.recipes.Ship`."""
+    path = run / "checkpoint.safetensors"
+    with safe_open(path, framework="pt") as file:
+        width = int(file.get_slice("network.output.bias").get_shape()[0])
+    network = FaceResNet(width, config.widths, config.blocks)
+    checkpoint.load(path, {"network": network})
+    example = {"image": torch.rand(2, 3, ARCFACE_SIDE, ARCFACE_SIDE)}
+    export_onnx(_Normalised(network), example, "embedding", target)
+    measured = measured_in(run)
+    return {
+        "kind": "matcher",
+        "title": f"Face matcher distilled from {Path(config.teacher).stem}",
+        "frame_px": ARCFACE_SIDE,
+        "input": {"channels": "rgb", "scale": "0 to 1", "frame": "ArcFace 112"},
+        "thresholds": {str(fmr): measured[f"student_threshold@{fmr}"] for fmr in FMRS},
+        "measured": {config.validation: measured},
+    }

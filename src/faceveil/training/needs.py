@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceveil.errors import OptionError
-from faceveil.training.config import Config, load_config
+from faceveil.training.config import load_config
+from faceveil.training.recipes import Config
 
 _LABELS = ("labels", "resample")
 """Values that name the run of a classifier whose labels are needed."""

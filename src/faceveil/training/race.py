@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.attributes import RACES, race_numbers
-from faceveil.data.packs import Pack, load_packs, take
+from faceveil.data.packs import load_packs, take
 from faceveil.errors import OptionError
 from faceveil.training import loop
 from faceveil.training.augment import random_view
-from faceveil.training.config import RaceConfig
-from faceveil.training.gender import as_batch
+from faceveil.training.classifiers import RaceConfig
+from faceveil.training.faces import as_batch, outputs_of
 from faceveil.training.networks.face_resnet import FaceResNet
 from faceveil.training.networks.layout import channels_last
 
@@ -34,7 +34,9 @@ def build(config: RaceConfig) -> nn.Module:
     return FaceResNet(len(RACES), config.widths, dropout=config.dropout)
 
 
-def train(config: RaceConfig, data: Path, output: Path, device: str = "cpu") -> dict[str, float]:
+def train(
+    config: RaceConfig, data: Path, _: Path, output: Path, device: str = "cpu"
+) -> dict[str, float]:
     """Train the classifier, measure it on images held out, and label the target packs.
 
     Args:
@@ -64,7 +66,6 @@ def train(config: RaceConfig, data: Path, output: Path, device: str = "cpu") -> 
         if not len(side):
             raise OptionError(f"data: no face of race {race!r}; add a pack that has some")
     network = channels_last(build(config), device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=5e-2)
     each = config.batch // len(RACES)
     wanted = torch.arange(len(RACES)).repeat_interleave(each).to(device)
 
@@ -84,22 +85,22 @@ def train(config: RaceConfig, data: Path, output: Path, device: str = "cpu") -> 
         loss = F.cross_entropy(logits.float(), wanted, label_smoothing=0.1)
         return loss, {"loss": float(loss.detach())}
 
-    network.train()
-    loop.run(
+    loop.fit(
+        network,
         step,
-        {"network": network},
-        optimizer,
         output,
         steps=config.steps,
         peak=config.peak,
         seed=config.seed,
+        weight_decay=5e-2,
     )
-    network.eval()
     p = probabilities(network, take(pack.images, held), device)
     measured = {"accuracy": float((p.argmax(1) == labels[held]).mean())}
     for k, race in enumerate(RACES):
         measured[f"auc_{race}"] = float(roc_auc_score(labels[held] == k, p[:, k]))
-    labelled = {n: probabilities(network, _images(data / n), device) for n in config.label}
+    labelled = {
+        n: probabilities(network, load_packs([data / n]).images, device) for n in config.label
+    }
     np.savez_compressed(output / "labels.npz", **labelled)  # type: ignore[arg-type]
     if labelled:
         found = np.concatenate(list(labelled.values())).argmax(1)
@@ -110,15 +111,5 @@ def train(config: RaceConfig, data: Path, output: Path, device: str = "cpu") -> 
 
 def probabilities(network: nn.Module, images: np.ndarray, device: str) -> NDArray[np.float32]:
     """Class probabilities: (N, S, S, 3) uint8 -> (N, 5)."""
-    out = []
-    with torch.no_grad():
-        for start in range(0, len(images), 128):
-            x = as_batch(images, torch.arange(start, min(start + 128, len(images)))).to(device)
-            x = F.interpolate(x, size=(FRAME, FRAME), mode="bilinear", antialias=True)
-            out.append(network(x).float().softmax(1).cpu())
-    return np.asarray(torch.cat(out).numpy(), np.float32)
-
-
-def _images(path: Path) -> np.ndarray:
-    pack: Pack = load_packs([path])
-    return pack.images
+    out = outputs_of(network, images, FRAME, device).softmax(1)
+    return np.asarray(out.numpy(), np.float32)

@@ -16,21 +16,9 @@ from faceveil import __version__
 from faceveil.data.packs import decoded_in, sha256_of
 from faceveil.errors import OptionError
 from faceveil.training import distributed
-from faceveil.training.config import (
-    AdaptiveConfig,
-    AttributesConfig,
-    CandidateConfig,
-    Config,
-    GenderANConfig,
-    GenderConfig,
-    LandmarkConfig,
-    MatcherConfig,
-    PrivacyNetConfig,
-    RaceConfig,
-    dump_config,
-    load_config,
-)
+from faceveil.training.config import dump_config, load_config
 from faceveil.training.needs import check_needs, in_order
+from faceveil.training.recipes import Config, recipe_of
 
 
 def run_recipe(
@@ -73,7 +61,8 @@ def run_recipe(
         distributed.wait()
         try:
             with decoded_in(runs / ".pixels"):
-                measured = _train(config, data, models, output, here)
+                train = recipe_of(config.kind).trainer()
+                measured = train(config, data, models, output, here)
         except BaseException:
             if distributed.rank() == 0 and not any(output.rglob("checkpoint.safetensors")):
                 _leave_nothing(output)
@@ -153,45 +142,3 @@ def run_with_needs(
     for path in in_order(recipe, runs, tuple(changes)):
         run_recipe(path, data, models, runs, device, resume=True, changes=section)
     return run_recipe(recipe, data, models, runs, device, resume=resume, changes=changes)
-
-
-def _train(config: Config, data: Path, models: Path, output: Path, device: str) -> dict[str, float]:
-    if isinstance(config, GenderConfig):
-        from faceveil.training import gender
-
-        return gender.train(config, data, output, device)
-    if isinstance(config, RaceConfig):
-        from faceveil.training import race
-
-        return race.train(config, data, output, device)
-    if isinstance(config, AttributesConfig):
-        from faceveil.training import attributes
-
-        return attributes.train(config, data, output, device)
-    if isinstance(config, MatcherConfig):
-        from faceveil.training import matcher
-
-        return matcher.train(config, data, models, output, device)
-    if isinstance(config, GenderANConfig):
-        from faceveil.systems.editors import train_gender_an as gender_an
-
-        return gender_an.train(config, data, models, output, device)
-    if isinstance(config, AdaptiveConfig):
-        from faceveil.systems.adaptive import train as adaptive
-
-        return adaptive.train(config, data, models, output, device)
-    if isinstance(config, PrivacyNetConfig):
-        from faceveil.systems.editors import train_privacynet as privacynet
-
-        return privacynet.train(config, data, models, output, device)
-    if isinstance(config, LandmarkConfig):
-        from faceveil.systems.mixing import train_landmarks as landmarks
-
-        return landmarks.train(config, data, models, output, device)
-    if isinstance(config, CandidateConfig):
-        from faceveil.systems.mixing import train_candidates as candidates
-
-        return candidates.train(config, data, output, device)
-    from faceveil.systems.san import train as san
-
-    return san.train(config, data, models, output, device)

@@ -16,8 +16,9 @@ from faceveil.systems.adaptive import attackers  # noqa: E402
 from faceveil.systems.adaptive import train as adaptive  # noqa: E402
 from faceveil.systems.adaptive.network import ResidualEditor  # noqa: E402
 from faceveil.systems.adaptive.sampling import bend  # noqa: E402
+from faceveil.systems.recipes import AdaptiveConfig  # noqa: E402
 from faceveil.training import checkpoint, loop  # noqa: E402
-from faceveil.training.config import AdaptiveConfig, load_config  # noqa: E402
+from faceveil.training.config import load_config  # noqa: E402
 from faceveil.training.run import run_recipe  # noqa: E402
 from tests.training.networks.test_onnx_graph import small_graph  # noqa: E402
 

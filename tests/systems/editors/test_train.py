@@ -12,6 +12,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+import faceveil.systems.recipes  # noqa: E402, F401  makes their kinds known
 from faceveil.errors import ModelError, OptionError  # noqa: E402
 from faceveil.systems.editors import train_gender_an as gender_an  # noqa: E402
 from faceveil.systems.specs import MethodOptions, build_crop_protector  # noqa: E402

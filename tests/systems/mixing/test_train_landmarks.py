@@ -19,7 +19,7 @@ from faceveil.systems.mixing import train_candidates as candidates  # noqa: E402
 from faceveil.systems.mixing import train_landmarks as landmarks  # noqa: E402
 from faceveil.systems.mixing.candidates import load_candidates  # noqa: E402
 from faceveil.systems.mixing.landmarks import MIRRORED, SIDE, SQUARE, LandmarkFinder  # noqa: E402
-from faceveil.training.config import LandmarkConfig  # noqa: E402
+from faceveil.systems.recipes import LandmarkConfig  # noqa: E402
 from faceveil.training.publish import publish  # noqa: E402
 from faceveil.training.run import run_recipe  # noqa: E402
 

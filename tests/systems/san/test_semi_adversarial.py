@@ -8,10 +8,10 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
 
+from faceveil.systems.san.config import SANConfig  # noqa: E402
 from faceveil.systems.san.network import SAN  # noqa: E402
 from faceveil.systems.san.prototypes import PrototypeSAN  # noqa: E402
 from faceveil.systems.san.semi_adversarial import Batch, SemiAdversarial  # noqa: E402
-from faceveil.training.config import SANConfig  # noqa: E402
 
 SIDE = 16
 CONFIG = SANConfig(

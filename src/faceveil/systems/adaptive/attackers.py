@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.optim import Optimizer
 
-from faceveil.systems.editors.wgan import frozen
 from faceveil.training import gender
-from faceveil.training.config import GenderConfig
-from faceveil.training.guides import Guide
+from faceveil.training.classifiers import GenderConfig
+from faceveil.training.guides import Guide, frozen
 from faceveil.training.networks.layout import channels_last
 
 KINDS = (

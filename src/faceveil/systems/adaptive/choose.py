@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from faceveil.data.packs import load_packs
+from faceveil.systems.adaptive.config import AdaptiveConfig
 from faceveil.systems.adaptive.embedded import Embedded, embed
 from faceveil.training import checkpoint
-from faceveil.training.config import AdaptiveConfig
-from faceveil.training.gender import as_batch, batches
+from faceveil.training.faces import as_batch, batches
 from faceveil.training.guides import Guide
 from faceveil.types import Float32Array
 

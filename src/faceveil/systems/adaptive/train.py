@@ -20,16 +20,16 @@ from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.inference.card import WEIGHTS
 from faceveil.systems.adaptive.attackers import Attacker, begin_again, new_attackers
 from faceveil.systems.adaptive.choose import Chooser
+from faceveil.systems.adaptive.config import AdaptiveConfig
 from faceveil.systems.adaptive.embedded import Bank, Embedded, embedded
 from faceveil.systems.adaptive.network import ResidualEditor
-from faceveil.systems.editors.labelled_faces import write_rows
 from faceveil.training import checkpoint, distributed, loop
 from faceveil.training.augment import random_view
-from faceveil.training.config import AdaptiveConfig
-from faceveil.training.gender import as_batch
+from faceveil.training.faces import as_batch
 from faceveil.training.guides import Guide, as_sure_as_before, load_guide, luma
 from faceveil.training.matchers import load_matcher
 from faceveil.training.networks.layout import channels_last
+from faceveil.training.sheets import write_rows
 
 
 def build(config: AdaptiveConfig) -> ResidualEditor:

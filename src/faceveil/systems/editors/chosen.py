@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from faceveil.data.packs import load_packs
-from faceveil.training.gender import as_batch
+from faceveil.training.faces import as_batch
 from faceveil.training.guides import load_guide
 
 FACES = 512

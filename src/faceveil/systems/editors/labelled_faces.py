@@ -11,16 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from faceveil.data.packs import load_packs
+from faceveil.systems.editors.config import GenderANConfig, PrivacyNetConfig
 from faceveil.systems.editors.labels import names_of, one_hot
 from faceveil.systems.editors.network import Editor
-from faceveil.systems.san.contact_sheet import write_png
 from faceveil.training import attributes
-from faceveil.training.config import GenderANConfig, PrivacyNetConfig
 from faceveil.training.draw import Dealer
-from faceveil.training.gender import as_batch
+from faceveil.training.faces import as_batch
+from faceveil.training.sheets import write_rows
 from faceveil.types import Float32Array, Uint8Array
 
 
@@ -91,11 +90,3 @@ def write_sheet(
         rows = [image, *(editor(image, wanted, kept) for wanted, kept in edits)]
     editor.train()
     write_rows(rows, output, step)
-
-
-def write_rows(rows: Sequence[Tensor], output: Path, step: int) -> None:
-    """Write rows of faces, (N, 3, S, S) each, as ``sheets/step-NNNNNNN.png``."""
-    grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-    grid = F.hardtanh(grid.float(), 0, 1).permute(1, 2, 0).cpu()
-    picture = np.asarray(np.rint(grid.numpy() * 255), np.uint8)
-    write_png(picture, output / "sheets" / f"step-{step:07d}.png")

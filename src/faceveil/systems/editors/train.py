@@ -12,14 +12,17 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from faceveil.systems.editors import wgan
-from faceveil.systems.editors.chosen import Conditions, HeldOut
+from faceveil.systems.editors.chosen import BEST, Conditions, HeldOut
+from faceveil.systems.editors.config import GenderANConfig, PrivacyNetConfig
 from faceveil.systems.editors.labelled_faces import LabelledFaces, write_sheet
+from faceveil.systems.editors.labels import names_of
 from faceveil.systems.editors.network import Editor
 from faceveil.training import checkpoint, loop
-from faceveil.training.config import GenderANConfig, PrivacyNetConfig
+from faceveil.training.export import export_onnx, write_safetensors
 from faceveil.training.guides import Guide, ask_one, load_guide
 from faceveil.training.matchers import load_matcher
 from faceveil.training.networks.layout import channels_last
+from faceveil.training.recipes import Card
 
 Config = GenderANConfig | PrivacyNetConfig
 Edits = Callable[[Tensor], list[tuple[Tensor, Tensor]]]
@@ -191,3 +194,47 @@ def train_editor(
         on_epoch=look,
         schedule=loop.SCHEDULES[config.schedule],
     )
+
+
+_HIDES = {"Male": "gender", "Young": "age", "Age_Under_30": "age", "White": "race"}
+"""What one hides by changing a group, by its first label."""
+
+
+def ship_editor(
+    config: Config, editor: Editor, groups: Sequence[str], run: Path, target: Path
+) -> Card:
+    """Export a generator: of the step that was chosen, else of the last.
+
+    Args:
+        config: the recipe.
+        editor: its untrained network.
+        groups: its attributes, or alternatives joined by ``|``.
+        run: the run's folder.
+        target: the ONNX file.
+
+    Returns:
+        What the cards of both systems have.
+    """
+    chosen = run / BEST if config.ship == "best" else run / "checkpoint.safetensors"
+    if not chosen.is_file():  # nobody was asked to choose
+        chosen = run / "checkpoint.safetensors"
+    checkpoint.load(chosen, {"editor": editor})
+    labels = len(names_of(groups))
+    example = {
+        "image": torch.rand(2, 3, config.frame, config.frame),
+        "wanted": torch.rand(2, labels),
+        "kept": torch.rand(2, labels),
+    }
+    export_onnx(editor, example, "output", target, half=True)
+    first = [g.split("|")[0] for g in groups]
+    return {
+        "kind": "editor",
+        "frame_px": config.frame,
+        "groups": list(groups),
+        "hides": {_HIDES[name]: k for k, name in enumerate(first) if name in _HIDES},
+        "estimator": config.labels.replace("-", "_"),
+        "smoothing_px": config.smoothing,
+        "gain": config.gain,
+        "safetensors_sha256": write_safetensors(editor.half().state_dict(), target),
+        "parameters": sum(p.numel() for p in editor.parameters()),
+    }

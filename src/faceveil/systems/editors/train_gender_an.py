@@ -7,11 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from faceveil.systems.editors.config import GenderANConfig
 from faceveil.systems.editors.labelled_faces import load_labelled
 from faceveil.systems.editors.network import Editor
 from faceveil.systems.editors.network_gender_an import Discriminator, Generator
-from faceveil.systems.editors.train import Team, Weights, gather, train_editor
-from faceveil.training.config import GenderANConfig
+from faceveil.systems.editors.train import Team, Weights, gather, ship_editor, train_editor
+from faceveil.training.recipes import Card
 
 
 def build(config: GenderANConfig) -> Editor:
@@ -88,3 +89,9 @@ def train(
         return difference, torch.zeros_like(difference)
 
     return train_editor(team, objective, faces, edits, flip, data, output, device, config.start)
+
+
+def ship(config: GenderANConfig, run: Path, target: Path, _: Path) -> Card:
+    """Export the generator; see :data:`faceveil.training.recipes.Ship`."""
+    card = ship_editor(config, build(config), config.attributes, run, target)
+    return {"title": "Gender-AN (IEEE IoT Journal 2022)", "condition": "difference"} | card

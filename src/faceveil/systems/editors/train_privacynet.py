@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from faceveil.systems.editors.config import PrivacyNetConfig
 from faceveil.systems.editors.labelled_faces import load_labelled
 from faceveil.systems.editors.labels import names_of, spans
 from faceveil.systems.editors.network import Editor
 from faceveil.systems.editors.network_privacynet import Discriminator, Generator
-from faceveil.systems.editors.train import Team, Weights, gather, train_editor
-from faceveil.training.config import PrivacyNetConfig
+from faceveil.systems.editors.train import Team, Weights, gather, ship_editor, train_editor
+from faceveil.training.recipes import Card
 
 
 def build(config: PrivacyNetConfig) -> Editor:
@@ -96,3 +97,9 @@ def train(
         return target, kept
 
     return train_editor(team, objective, faces, edits, flip, data, output, device)
+
+
+def ship(config: PrivacyNetConfig, run: Path, target: Path, _: Path) -> Card:
+    """Export the generator; see :data:`faceveil.training.recipes.Ship`."""
+    card = ship_editor(config, build(config), config.groups, run, target)
+    return {"title": "PrivacyNet (IEEE TIP 2020)", "condition": "labels"} | card

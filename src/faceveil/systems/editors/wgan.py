@@ -7,16 +7,13 @@ Wasserstein with gradient penalty, and binary cross-entropy of attributes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812
 
-from faceveil.systems.san.losses import matching_loss
 from faceveil.training.augment import random_view
-from faceveil.training.guides import luma
+from faceveil.training.guides import frozen, luma
 
 
 def critic_loss(real: Tensor, made: Tensor) -> Tensor:
@@ -51,19 +48,6 @@ def attribute_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     """Binary cross-entropy, summed over attributes, mean over faces: (N, A), (N, A) -> scalar."""
     loss = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="sum")
     return loss / len(logits)
-
-
-def frozen(network: nn.Module) -> Callable[..., Any]:
-    """The network as a function through which gradients reach the input but not its weights.
-
-    So the generator's and the discriminator's losses can be added up and differentiated at once.
-    """
-    weights = {k: v.detach() for k, v in network.named_parameters()}
-
-    def call(*x: Tensor) -> Any:
-        return functional_call(network, weights, x)
-
-    return call
 
 
 def critic_terms(
@@ -127,8 +111,9 @@ def matcher_term(matcher: nn.Module, image: Tensor, made: Tensor, share: float) 
     """||FM(x) - FM(x_hat)||^2 of unit descriptors (Gender-AN eq. 6), on a share of the batch."""
     kept = max(1, round(share * len(image)))
     with torch.no_grad():
-        wanted = matcher(image[:kept])
-    return matching_loss(wanted, None, matcher(made[:kept]), "op")
+        wanted = F.normalize(matcher(image[:kept]).float(), dim=1)
+    found = F.normalize(matcher(made[:kept]).float(), dim=1)
+    return (found - wanted).square().sum(dim=1).mean()
 
 
 def _view(image: Tensor, generator: torch.Generator) -> Tensor:

@@ -17,14 +17,17 @@ from faceveil.errors import OptionError
 from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.systems.mixing import mesh
 from faceveil.systems.mixing.appearance import appearance
+from faceveil.systems.mixing.config import CandidateConfig, LandmarkConfig
 from faceveil.systems.mixing.train_landmarks import LandmarkNet, found_points
 from faceveil.training import checkpoint
-from faceveil.training.config import CandidateConfig, LandmarkConfig, load_config
+from faceveil.training.config import load_config
+from faceveil.training.export import measured_in
+from faceveil.training.recipes import Card
 from faceveil.types import Float32Array, Uint8Array
 
 
 def train(
-    config: CandidateConfig, data: Path, output: Path, device: str = "cpu"
+    config: CandidateConfig, data: Path, _: Path, output: Path, device: str = "cpu"
 ) -> dict[str, float]:
     """Make the candidates.
 
@@ -73,6 +76,17 @@ def train(
         male=np.array(male),
     )
     return {"candidates": len(sizes), "smallest": min(sizes), "largest": max(sizes)}
+
+
+def ship(config: CandidateConfig, run: Path, target: Path, _: Path) -> Card:
+    """Write the average faces; see :data:`faceveil.training.recipes.Ship`."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes((run / "candidates.npz").read_bytes())
+    return {
+        "kind": "candidates",
+        "title": f"Average faces for face mixing, each of at least {config.least} photos",
+        "measured": {"faces averaged": measured_in(run)},
+    }
 
 
 def landmark_network(run: Path) -> LandmarkNet:

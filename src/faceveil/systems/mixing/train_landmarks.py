@@ -13,14 +13,16 @@ from torch import Tensor, nn
 
 from faceveil.data.packs import load_packs
 from faceveil.imaging.geometry import CROP_SIZE, canonical_template
+from faceveil.systems.mixing.config import LandmarkConfig
 from faceveil.systems.mixing.landmark_teacher import Teacher, answers
 from faceveil.systems.mixing.landmarks import INPUT, MIRRORED, POINTS, SIDE, SQUARE
-from faceveil.training import loop
+from faceveil.training import checkpoint, loop
 from faceveil.training.augment import binomial_blur, warp
-from faceveil.training.config import LandmarkConfig
-from faceveil.training.gender import as_batch
+from faceveil.training.export import export_onnx, measured_in
+from faceveil.training.faces import as_batch, batches
 from faceveil.training.networks.face_resnet import FaceResNet
 from faceveil.training.networks.layout import channels_last
+from faceveil.training.recipes import Card
 from faceveil.types import Float32Array, Uint8Array
 
 EYES = float(np.ptp(canonical_template(CROP_SIZE)[:2, 0]))
@@ -67,7 +69,6 @@ def train(
     teacher = Teacher(models / config.teacher)
     points = torch.from_numpy(answers(teacher, pack.images, output / "points.npy"))
     network = channels_last(LandmarkNet(config, points.mean(0)), device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.peak, weight_decay=1e-2)
 
     def step(_: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         rows = torch.randint(len(points), (config.batch,), generator=generator)
@@ -77,17 +78,15 @@ def train(
         distance = (found.float() - wanted.to(device)).norm(dim=2).mean() / EYES
         return distance, {"distance": float(distance.detach())}
 
-    network.train()
-    loop.run(
+    loop.fit(
+        network,
         step,
-        {"network": network},
-        optimizer,
         output,
         steps=config.steps,
         peak=config.peak,
         seed=config.seed,
+        weight_decay=1e-2,
     )
-    network.eval()
     held_out = load_packs([data / config.validation]).images
     return measure(network, held_out, teacher(held_out), device)
 
@@ -161,8 +160,23 @@ def found_points(network: nn.Module, images: Uint8Array, device: str = "cpu") ->
     """The student's points: (N, S, S, 3) uint8 canonical crops -> (N, 68, 2), 224 px crop."""
     found = []
     with torch.no_grad():
-        for start in range(0, len(images), 128):
-            rows = torch.arange(start, min(start + 128, len(images)))
+        for rows in batches(len(images)):
             x = warp(as_batch(images, rows), square_theta(len(rows)), INPUT)
             found.append(network(x.to(device)).float().cpu())
     return np.asarray(torch.cat(found).numpy(), np.float32)
+
+
+def ship(config: LandmarkConfig, run: Path, target: Path, _: Path) -> Card:
+    """Export the student; see :data:`faceveil.training.recipes.Ship`."""
+    network = LandmarkNet(config)
+    checkpoint.load(run / "checkpoint.safetensors", {"network": network})
+    example = {"image": torch.rand(2, 3, INPUT, INPUT)}
+    export_onnx(network, example, "points", target, half=True)
+    return {
+        "kind": "landmarks",
+        "title": f"68 face landmarks, distilled from {Path(config.teacher).stem} (MIT)",
+        "frame_px": INPUT,
+        "input": {"channels": "rgb", "scale": "0 to 1", "square": [*SQUARE, SIDE]},
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "measured": {config.validation: measured_in(run)},
+    }

@@ -6,11 +6,18 @@ automatic differentiation, can run it: adversarial noise then needs no torch.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from faceveil.errors import OptionError
+from faceveil.training import gender
+from faceveil.training.classifiers import GenderConfig
+from faceveil.training.export import export_onnx, measured_in
 from faceveil.training.networks.gender_cnn import GenderCNN
+from faceveil.training.recipes import Card, Config
 
 SLOPE = 0.01
 """Of the leaky ReLUs of :class:`GenderCNN` below zero."""
@@ -78,6 +85,29 @@ class LogitAndGradient(nn.Module):
             gradient = _put_back(gradient, left, -1)[..., : before[3]]
             gradient = F.conv_transpose2d(gradient, kernel, padding=1)
         return logit[:, 0], 2 * gradient
+
+
+def ship(config: Config, run: Path, target: Path, _: Path) -> Card:
+    """Export a gender classifier's logit and its gradient; see :mod:`faceveil.training.recipes`.
+
+    Raises:
+        OptionError: if the run is of another network.
+    """
+    if not (isinstance(config, GenderConfig) and config.network == "paper"):
+        raise OptionError(
+            f"{config.name}: has no gradient; expected a gender recipe of SAN's network"
+        )
+    channels = 1 if config.grey else 3
+    example = {"image": torch.rand(2, channels, config.frame, config.frame)}
+    network = LogitAndGradient(gender.trained(config, run))
+    export_onnx(network, example, ("logit", "gradient"), target, half=True)
+    return {
+        "kind": "gradient",
+        "title": "Gender classifier, logit of P(male) and its gradient",
+        "frame_px": config.frame,
+        "input": {"channels": "gray" if config.grey else "rgb", "scale": "0 to 1"},
+        "measured": {config.validation: measured_in(run)},
+    }
 
 
 def _frozen(weight: Tensor) -> nn.Parameter:

@@ -21,7 +21,7 @@ from faceveil.inference.device import Choice
 from faceveil.systems.san.config import SANConfig
 from faceveil.systems.san.semi_adversarial import Batch
 from faceveil.training.augment import joint_view
-from faceveil.training.gender import as_batch
+from faceveil.training.faces import as_batch
 from faceveil.types import Float32Array, Float64Array, Uint8Array
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from faceveil.systems.san.config import SANConfig
 from faceveil.systems.san.losses import dissimilarity, gender_loss, matching_loss
 from faceveil.systems.san.prototypes import PrototypeSAN
 from faceveil.training.augment import random_view
-from faceveil.training.config import SANConfig
 
 
 class Batch(NamedTuple):

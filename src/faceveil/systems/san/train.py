@@ -19,18 +19,25 @@ from torch.optim import Adadelta, Adam, Optimizer
 
 from faceveil.data.packs import face_blocks, load_packs, pack_key
 from faceveil.errors import ModelError
-from faceveil.systems.san.contact_sheet import contact_sheet, write_png
+from faceveil.systems.san.config import SANConfig
 from faceveil.systems.san.faces import Faces, face_warps
 from faceveil.systems.san.flow_data import opposite_outputs, transformed
+from faceveil.systems.san.inference import SANInference
 from faceveil.systems.san.losses import dissimilarity
 from faceveil.systems.san.network import SAN
 from faceveil.systems.san.prototypes import PrototypeSAN, mean_faces
 from faceveil.systems.san.semi_adversarial import SemiAdversarial
-from faceveil.training import checkpoint, distributed, gender, loop
-from faceveil.training.config import GenderConfig, SANConfig, load_config
+from faceveil.training import checkpoint, distributed, loop
+from faceveil.training.config import load_config
 from faceveil.training.draw import Dealer, step_count
+from faceveil.training.export import export_onnx, write_safetensors
+from faceveil.training.faces import as_batch
+from faceveil.training.gender import load_classifier
 from faceveil.training.matchers import load_matcher
 from faceveil.training.networks.layout import channels_last
+from faceveil.training.recipes import Card
+from faceveil.training.sheets import write_rows
+from faceveil.types import Float32Array
 
 _CANONICAL = 224  # pixels; the unit of smoothing in recipes
 
@@ -54,16 +61,6 @@ def build(config: SANConfig, prototypes: Tensor) -> PrototypeSAN:
         for _ in range(2)
     )
     return PrototypeSAN(san, prototypes, smoothing, anchor if config.anchored else None)
-
-
-def load_classifier(run: Path) -> tuple[nn.Module, int]:
-    """A trained, frozen gender classifier from its run folder, and its frame in pixels."""
-    config = load_config(run / "recipe.toml")
-    if not isinstance(config, GenderConfig):
-        raise ModelError(f"{run}: kind is {config.kind!r}; expected a gender classifier")
-    network = gender.build(config)
-    checkpoint.load(run / "checkpoint.safetensors", {"network": network})
-    return network.eval().requires_grad_(False), config.frame
 
 
 def load_san(run: Path, prototypes: Tensor) -> PrototypeSAN:
@@ -143,7 +140,7 @@ def train(
     objective = SemiAdversarial(
         config,
         model,
-        [(channels_last(c, device), frame) for c, frame in networks],
+        [(channels_last(network, device), c.frame) for network, c in networks],
         load_matcher(models / config.matcher, config.frame, config.matcher_range).to(device),
     )
 
@@ -157,10 +154,9 @@ def train(
 
     def sheet(step: int) -> None:
         shown = faces.rows[:8]
-        image = gender.as_batch(faces.inputs, torch.from_numpy(shown), config.frame).to(device)
+        image = as_batch(faces.inputs, torch.from_numpy(shown), config.frame).to(device)
         share = float(faces.male[faces.rows].mean())
-        picture = contact_sheet(model, image, faces.male[shown], share)
-        write_png(picture, output / "sheets" / f"step-{step:06d}.png")
+        write_rows([image, *three_outputs(model, image, faces.male[shown], share)], output, step)
 
     modules: dict[str, nn.Module] = {"san": model}
     if not (output / "checkpoint.safetensors").is_file():
@@ -224,3 +220,48 @@ def _trained(model: nn.Module) -> list[nn.Parameter]:
 def _betas(config: SANConfig) -> tuple[float, float]:
     first, second = config.betas
     return first, second
+
+
+def three_outputs(
+    model: PrototypeSAN, image: Tensor, male: Float32Array, male_share: float
+) -> list[Tensor]:
+    """The SM, NT and OP outputs, (N, 1, S, S) each.
+
+    Args:
+        model: the network; its mode is left as it is.
+        image: (N, 1, S, S) grey in [0, 1].
+        male: (N,) labels.
+        male_share: share of the male prototype in the neutral one.
+    """
+    y = torch.from_numpy(male).to(image.device)
+    theta = torch.eye(2, 3, device=image.device).repeat(len(image), 1, 1)
+    with torch.no_grad():
+        return [model(image, y, t, theta) for t in (y, torch.full_like(y, male_share), 1 - y)]
+
+
+def ship(config: SANConfig, run: Path, target: Path, data: Path) -> Card:
+    """Export a SAN, a member of an ensemble or a stage of FlowSAN, with its prototypes inside.
+
+    See :data:`faceveil.training.recipes.Ship`.
+    """
+    prototypes, male_share = mean_faces(face_blocks([data / n for n in config.data]))
+    model = build(config, prototypes)
+    checkpoint.load(run / "checkpoint.safetensors", {"san": model})
+    side = config.frame
+    faces, ones = torch.rand(2, 1, side, side), torch.ones(2)
+    theta = torch.eye(2, 3).repeat(2, 1, 1)
+    example = {"image": faces, "male": ones, "target": 0 * ones, "theta": theta}
+    network = SANInference(model) if config.combiner_kernel == 1 else model
+    export_onnx(network, example, "output", target, half=True)
+    # The anchor is the start's, see the recipe.
+    own = {k: v for k, v in model.state_dict().items() if "anchor" not in k}
+    return {
+        "kind": "protector",
+        "title": "Semi-adversarial autoencoder (SAN, ICB 2018)",
+        "frame_px": side,
+        "smoothing_px": config.smoothing,
+        "gain": config.gain,
+        "safetensors_sha256": write_safetensors(own, target),
+        "male_share": round(male_share, 4),
+        "parameters": sum(p.numel() for p in model.san.parameters()),  # the anchor is frozen
+    }
