@@ -256,7 +256,7 @@ def frame(page, number=0):
 
 
 def listen_in(page):
-    """From now on the page keeps what it asks of protect; the pictures of the cards are not meant."""
+    """From now on the page keeps what it asks of protect, but for the pictures of the cards."""
     page.evaluate(
         "() => { const own = window.fetch; window.asked = []; window.fetch = (url, given) => {"
         " if (given?.body?.has?.('check')) window.asked.push("
