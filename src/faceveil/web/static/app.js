@@ -173,7 +173,7 @@ const viewer = new Viewer(
 );
 
 function light(number) {
-  viewer.lightUp(number);
+  viewer.boxes.lightUp(number);
   for (const line of [...$("faces").children, ...$("doubts").children]) line.classList.toggle("lit", line.number === number);
 }
 
