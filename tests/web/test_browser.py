@@ -239,3 +239,126 @@ def test_nothing_is_cut_off(page):
     light = style(page, "body", "backgroundColor")
     page.emulate_media(color_scheme="dark")
     assert style(page, "body", "backgroundColor") != light
+
+
+def drag(page, start, end):
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*((a + b) / 2 for a, b in zip(start, end, strict=True)))
+    page.mouse.move(*end)
+    page.mouse.up()
+
+
+def frame(page, number=0):
+    """Left, top, right and bottom of a box on the screen."""
+    box = page.locator("#boxes i").nth(number).bounding_box()
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+def listen_in(page):
+    """From now on the page keeps what it asks of protect, but for the pictures of the cards."""
+    page.evaluate(
+        "() => { const own = window.fetch; window.asked = []; window.fetch = (url, given) => {"
+        " if (given?.body?.has?.('check')) window.asked.push("
+        " Object.fromEntries([...given.body].filter(([name]) => name !== 'photo')));"
+        " return own(url, given); }; }"
+    )
+
+
+def asked(page):
+    return page.evaluate("window.asked")
+
+
+def test_a_box_is_drawn_moved_and_deleted(page):
+    listen_in(page)
+    page.set_input_files("#files", [PORTRAIT, PORTRAIT])
+    until(page, STILL + "!document.querySelector('#save-all').disabled")
+    assert "boxes" not in asked(page)[0]
+    page.click("#edit-boxes")
+    page.locator("#boxes i").focus()
+    page.keyboard.press("Delete")
+    assert text(page, "#note") == "There is no box: this photo stays as it is."
+    assert page.locator("#list .state").first.inner_text() == "no face chosen"
+    page.click("#zoom-fit")
+    page.click("#edit-add")
+    whole = page.locator("#before").bounding_box()
+    scale = whole["width"] / 512
+    place = [whole[side] + scale * v for side, v in zip("xyxy", (170, 60, 280, 190), strict=True)]
+    drag(page, place[:2], place[2:])
+    assert max(abs(a - b) for a, b in zip(frame(page), place, strict=True)) < 3
+    done(page)
+    assert text(page, "#note").startswith("Yes")
+    sent = json.loads(asked(page)[-1]["boxes"])
+    drawn = sent["faces"][0]["box"]
+    assert (sent["width"], sent["height"], len(sent["faces"])) == (512, 512, 1)
+    assert max(abs(a - b) for a, b in zip(drawn, (170, 60, 280, 190), strict=True)) <= 2
+
+    # The keys go to it: an arrow moves it, with shift it is resized; the rest is one call.
+    assert page.evaluate("document.activeElement.matches('#boxes i')")
+    assert "arrow keys move it" in page.evaluate("document.activeElement.ariaLabel")
+    count = len(asked(page))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowDown")
+    until(page, f"window.asked.length > {count}")
+    done(page)
+    step = max(1, round(4 / scale))
+    x0, y0, x1, y1 = drawn
+    moved = json.loads(asked(page)[-1]["boxes"])["faces"][0]
+    assert moved == {"box": [x0 + step, y0, x1 + step, y1 + step]}
+    assert len(asked(page)) == count + 1
+
+    # Dragged to where no face is: said at the box.
+    left, top, right, bottom = frame(page)
+    middle = ((left + right) / 2, (top + bottom) / 2)
+    corner = (whole["x"] + scale * 60, whole["y"] + scale * 440)
+    drag(page, middle, corner)
+    until(page, "document.querySelector('#boxes button.wrong')")
+    assert "no face found here" in text(page, "#boxes button")
+    assert text(page, "#note").startswith("No face was found in box 1")
+    assert page.locator("#list .state").first.inner_text() == "box without a face"
+    drag(page, corner, middle)
+    done(page)
+    page.click("#edit-undo")
+    done(page)
+    assert "boxes" not in asked(page)[-1]
+    assert page.is_hidden("#edit-undo")
+
+    # An edge is dragged; the other photo has nothing of it, whatever is applied to all.
+    left, top, right, bottom = frame(page)
+    drag(page, (right, (top + bottom) / 2), (right + 20 * scale, (top + bottom) / 2))
+    done(page)
+    assert abs(frame(page)[2] - right - 20 * scale) < 3
+    assert page.get_attribute("#boxes button", "aria-pressed") == "true"
+    page.locator("[name=card][value=light]").evaluate("card => card.click()")
+    done(page)
+    count = len(asked(page))
+    page.click("#apply-all")
+    until(page, STILL + "!document.querySelector('#save-all').disabled")
+    (other,) = asked(page)[count:]
+    assert (other["strength"], other.get("boxes")) == ("0.5", None)
+
+
+def test_places_that_may_be_faces(page):
+    listen_in(page)
+    page.evaluate(  # the server's answer, but that it is not sure of the face
+        "() => { const own = window.fetch; window.fetch = async (url, given) => {"
+        " const answer = await own(url, given); if (!url.endsWith('/detect')) return answer;"
+        " const found = await answer.json();"
+        " found.doubtful = found.faces.map((face) => ({ ...face, score: 0.3 }));"
+        " found.faces = []; return new Response(JSON.stringify(found)); }; }"
+    )
+    page.set_input_files("#files", [PORTRAIT])
+    until(page, "document.querySelectorAll('#boxes i.doubtful').length === 1")
+    assert style(page, "#boxes i", "borderTopStyle") == "dashed"
+    assert "1 place may be a face and was left." in text(page, "#note")
+    assert page.text_content("#list .more") == "1 may be a face"
+    assert "may be a face" in page.get_attribute("#boxes button", "aria-label")
+    assert text(page, "#doubts li button").split("\n") == ["1 ?", "Protect this place too"]
+    page.click("#doubts li button")
+    done(page)
+    assert asked(page)[-1]["faces"] == "0"
+    assert page.locator("#doubts li").count() == 0
+    assert page.text_content("#list .more") == ""
+    assert "left" not in text(page, "#note")
+    page.click("#boxes button")  # its number does the same, both ways
+    until(page, "document.querySelectorAll('#boxes i.doubtful').length === 1")

@@ -15,7 +15,7 @@ from faceveil.protect.targets import strength_of
 from faceveil.systems.specs import DEFAULT, build_crop_protector, list_protectors
 from faceveil.web.engine import Engine
 from faceveil.web.settings import Settings
-from tests.protect.fakes import BrightenProtector, FixedDetector, FixedEstimator
+from tests.protect.fakes import LANDMARKS, BrightenProtector, FixedDetector, FixedEstimator
 from tests.web.conftest import client_of, fake_engine, picture, post
 
 
@@ -222,6 +222,29 @@ def test_boxes_that_cannot_be_used(photo, boxes, code, reason):
     answer = post(client, "protect", {"photo": photo}, boxes=boxes)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert reason in answer.json()["message"]
+
+
+def test_boxes_of_one_photo_go_to_no_other(photo):
+    box = {"box": [20, 20, 140, 150], "landmarks": LANDMARKS.tolist()}
+    client = client_of()
+    two = [("photo", "a.png", photo), ("photo", "b.png", photo)]
+    fields = {"answer": "zip", "boxes": json.dumps({"b.png": [box]})}
+    archive = zipfile.ZipFile(io.BytesIO(post(client, "protect", two, **fields).content))
+    report = json.loads(archive.read("report.json"))["files"]
+    detected = [40.0, 40.0, 120.0, 140.0]
+    assert [entry["faces"][0]["box"] for entry in report] == [detected, box["box"]]
+    same = [("photo", "a.png", photo), ("photo", "a.png", photo)]
+    for files, boxes, reason in (
+        (two, [box], "of one photo, and the call has 2"),
+        (two, {"faces": [box]}, "of one photo, and the call has 2"),
+        (two, {"c.png": [box]}, "'c.png' is the name of no photo of the call"),
+        (same, {"a.png": [box]}, "'a.png' is the name of 2 photos of the call"),
+    ):
+        answer = post(client, "protect", files, answer="zip", boxes=json.dumps(boxes))
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_option")
+        assert reason in answer.json()["message"]
+    one = post(client, "protect", two[:1], answer="zip", boxes=json.dumps([box]))
+    assert one.status_code == 200
 
 
 def test_places_that_may_be_faces(photo):

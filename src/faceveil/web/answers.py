@@ -95,6 +95,7 @@ def zip_answer(
     engine: Engine, photos: list[Upload], options: ProtectFields, deadline: Deadline
 ) -> Response:
     """Many photos: those that could be protected, and a report on all, in the order they came."""
+    options.look_at_boxes([photo.name for photo in photos])
     engine.protector(options)  # what is wrong for all photos is no matter of one of them
     taken: set[str] = {"report.json"}
     report: list[dict[str, Any]] = []

@@ -27,7 +27,7 @@ STATIC = {
     "/static/style.css": ("web/static/style.css", "text/css; charset=utf-8"),
     **{
         f"/static/{name}.js": (f"web/static/{name}.js", SCRIPT)
-        for name in ("app", "intake", "server", "viewer", "words", "zip")
+        for name in ("app", "boxes", "intake", "places", "server", "viewer", "words", "zip")
     },
     "/static/icon.svg": ("web/static/icon.svg", "image/svg+xml"),
     "/static/sample.png": ("assets/astronaut.png", "image/png"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from faceveil.errors import OptionError
 from faceveil.files.boxes import parse_json, photo_of
+from faceveil.files.paths import shown
 from faceveil.protect.given import GivenPhoto
 from faceveil.protect.photo import PhotoOptions
 from faceveil.systems.specs import DEFAULT
@@ -96,6 +99,32 @@ class ProtectFields(BaseModel):
             own=key if self.seed is None else b"",
             doubtful=self.doubtful,
         )
+
+    def look_at_boxes(self, names: Sequence[str]) -> None:
+        """See that each photo's boxes go to that photo, and to no other of the same call.
+
+        Args:
+            names: what the client called the photos.
+
+        Raises:
+            OptionError: if it cannot be told whose they are.
+        """
+        if self.boxes is None:
+            return
+        entry = parse_json(self.boxes)
+        if not isinstance(entry, dict) or "faces" in entry:
+            if len(names) > 1:
+                raise OptionError(
+                    f"boxes: of one photo, and the call has {len(names)}; expected an object of "
+                    "them by file name"
+                )
+            return
+        for name in entry:
+            if (count := list(names).count(name)) != 1:
+                raise OptionError(
+                    f"boxes: {shown(name)!r:.90} is the name of {count or 'no'} "
+                    f"photo{'s' if count else ''} of the call; expected that of one"
+                )
 
     def given(self, name: str) -> GivenPhoto | None:
         """The faces that the client knows of the photo of that name; None where it states none.

@@ -1,7 +1,8 @@
 import { listenForFiles } from "./intake.js";
+import { added, placeOf, placesOf, removed, replaced, sentOf, spanned } from "./places.js";
 import { call, formOf, pictureOf } from "./server.js";
 import { Viewer } from "./viewer.js";
-import { band, faceWords, isText, outcomeOf, reads, readsAsBefore, reasonOf } from "./words.js";
+import { band, faceWords, isText, leftWords, outcomeOf, reads, readsAsBefore, reasonOf } from "./words.js";
 import { makeZip, safeName } from "./zip.js";
 
 const $ = (id) => document.getElementById(id);
@@ -9,8 +10,9 @@ const SUFFIX = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp
 const PHOTO = /\.(jpe?g|png|webp|bmp|tiff?|hei[cf]|hif|avif)$/i;
 const COIN = "What software says of this photo is now a coin toss that only your key knows; it may still say the truth. If this photo must not read as what it is:";
 
-// name, file, url, options, chosen; then faces, size; then result, made and checked (what it was made
-// and checked for), or error, code and, where no option can help, hopeless.
+// name, file, url, options, chosen; then found (the server's answer), faces (as they are now), edited
+// and size; then result, made and checked (what it was made and checked for), or error, code, at (the
+// number of the box that it is about) and, where no option can help, hopeless.
 const photos = [];
 let current = null;
 let methods = {};
@@ -37,7 +39,8 @@ function fieldsOf(photo) {
 }
 
 const sure = ({ faces }) => faces.filter((face) => !face.doubtful).map((face) => face.number);
-const wanted = (photo) => JSON.stringify([fieldsOf(photo), [...photo.chosen].sort((a, b) => a - b)]);
+const boxesOf = (photo) => (photo.edited ? JSON.stringify(sentOf(photo.faces, photo.size)) : null);
+const wanted = (photo) => JSON.stringify([fieldsOf(photo), [...photo.chosen].sort((a, b) => a - b), boxesOf(photo)]);
 const isDone = (photo) => Boolean(photo.result?.check) && photo.checked === wanted(photo) && !photo.error;
 
 function needs(photo) {
@@ -78,11 +81,18 @@ function interrupt() {
 
 async function detect(photo, signal) {
   const found = await call("detect", formOf(photo.file), signal);
-  photo.faces = found.faces.concat((found.doubtful || []).map((face) => ({ ...face, doubtful: true })));
+  photo.found = found;
   photo.size = [found.width, found.height];
-  photo.chosen = new Set(sure(photo));
-  if (!photo.faces.length) throw Object.assign(new Error("No face was found in this photo."), { code: "no_face" });
+  asFound(photo);
   if (photo === current) open(photo);
+}
+
+/** The places as the server found them, whatever was done to them. */
+function asFound(photo) {
+  photo.faces = placesOf(photo.found);
+  photo.edited = false;
+  photo.chosen = new Set(sure(photo));
+  if (!photo.faces.length) Object.assign(photo, { error: "No face was found in this photo.", code: "no_face", hopeless: true });
 }
 
 async function protect(photo, signal) {
@@ -90,7 +100,9 @@ async function protect(photo, signal) {
   const check = !sliding;
   const numbers = [...photo.chosen].sort((a, b) => a - b).join();
   const faces = numbers === sure(photo).join() ? "all" : numbers;
-  const done = await call("protect", formOf(photo.file, { ...fieldsOf(photo), faces, answer: "json", check }), signal);
+  const fields = { ...fieldsOf(photo), faces, answer: "json", check };
+  if (photo.edited) fields.boxes = boxesOf(photo); // of this photo: no other call has them
+  const done = await call("protect", formOf(photo.file, fields), signal);
   const blob = pictureOf(done);
   if (photo.result) URL.revokeObjectURL(photo.result.url);
   photo.result = { ...done, image: null, blob, url: URL.createObjectURL(blob) };
@@ -100,18 +112,44 @@ async function protect(photo, signal) {
 
 async function fail(photo, error) {
   if (!["gone", "time_limit"].includes(error.code)) photo.hopeless = !photo.faces || !photo.faces.length;
-  photo.error = error.message;
+  photo.at = photo.edited ? placeOf(error.message) : null;
+  photo.error = photo.at !== null && error.code === "no_face" ? `No face was found in box ${photo.at + 1}: move it, change its size or delete it.` : error.message;
   photo.code = error.code;
   photo.text = await isText(photo.file).catch(() => false);
 }
 
 function changed(photo = current) {
-  if (!photo.hopeless) photo.error = photo.code = null; // may go well now
+  if (!photo.hopeless) photo.error = photo.code = photo.at = null; // may go well now
   say(null);
   interrupt();
   drawControls();
   draw(photo);
   pump();
+}
+
+// ---- The boxes: of the current photo -------------------------------------------------------------
+
+/** What the hand did: places and chosen numbers in place of those that were there. */
+function edit({ places, chosen }) {
+  Object.assign(current, { faces: places, chosen, edited: true, hopeless: false });
+  changed();
+}
+
+const own = (number) => current.faces.find((face) => face.number === number).id;
+
+function addBox(box) {
+  const next = added(current.faces, current.chosen, box);
+  viewer.boxes.setMode("edit"); // to put it right
+  edit(next);
+  viewer.boxes.focus(next.id);
+}
+
+// With the keyboard nothing is drawn: a box comes in the middle of what is seen.
+function addInTheMiddle() {
+  const middle = viewer.room.map((side, i) => (side / 2 - [viewer.x, viewer.y][i]) / viewer.scale);
+  const half = Math.min(...viewer.room) / viewer.scale / 6;
+  const box = spanned(middle.map((v) => v - half), middle.map((v) => v + half), viewer.size);
+  if (box) addBox(box);
 }
 
 // ---- What is seen ------------------------------------------------------------------------------
@@ -124,12 +162,19 @@ const viewer = new Viewer(
       changed();
     },
     light,
+    add: addBox,
+    change: (id, box) => edit(replaced(current.faces, current.chosen, id, box)),
+    remove: (id) => {
+      edit(removed(current.faces, current.chosen, id));
+      (viewer.boxes.first() ?? $("edit-add")).focus(); // what had it is gone
+    },
+    mode: drawTools,
   },
 );
 
 function light(number) {
-  viewer.lightUp(number);
-  for (const line of $("faces").children) line.classList.toggle("lit", line.number === number);
+  viewer.boxes.lightUp(number);
+  for (const line of [...$("faces").children, ...$("doubts").children]) line.classList.toggle("lit", line.number === number);
 }
 
 function say(error, status) {
@@ -156,7 +201,7 @@ function badge(photo) {
 function summary() {
   const counts = new Map();
   for (const photo of photos) counts.set(badge(photo)[0], (counts.get(badge(photo)[0]) || 0) + 1);
-  return `${photos.length} photos: ${[...counts].map(([word, n]) => `${n} ${word}`).join(", ")}.`;
+  return `${photos.length} photos: ${[...counts].map(([word, n]) => `${n} ${word}`).join(", ")}.${leftWords(photos.flatMap(doubtsOf).length)}`;
 }
 
 function draw(photo) {
@@ -175,6 +220,7 @@ function drawEntry(photo) {
   const state = photo.entry.querySelector(".state");
   state.textContent = word;
   state.className = `state ${kind}`;
+  photo.entry.querySelector(".more").textContent = badgeOfDoubts(photo);
   photo.entry.querySelector("button").setAttribute("aria-current", photo === current);
 }
 
@@ -184,7 +230,7 @@ function drawBar() {
   const bad = ready.filter((photo) => !photo.result.check.passed).length;
   $("save-all").hidden = $("clear").hidden = $("count").hidden = !many;
   $("save-all").disabled = !ready.length || photos.some(needs);
-  $("count").textContent = `${ready.length} of ${photos.length} will be downloaded${bad ? `; ${bad} of them did not work` : ""}, with a report`;
+  $("count").textContent = `${ready.length} of ${photos.length} will be downloaded${bad ? `; ${bad} of them did not work` : ""}, with a report.${leftWords(photos.flatMap(doubtsOf).length)}`;
   $("save").disabled = !current?.result || Boolean(current.error) || current.made !== wanted(current);
   $("save").textContent = many ? "Download this" : "Download";
   const [word, kind] = current ? badge(current) : ["", ""];
@@ -205,7 +251,8 @@ function drawCurrent() {
   const photo = current;
   const shown = photo.chosen.size && !photo.error && !photo.unseen ? photo.result : null;
   viewer.setResult(shown?.url);
-  viewer.setFaces((photo.faces || []).map(({ number, box }) => ({ number, box, chosen: photo.chosen.has(number) })));
+  const wrong = photo.code === "no_face" ? "no face found here" : "cannot be used";
+  viewer.setFaces((photo.faces || []).map((face) => ({ ...face, chosen: photo.chosen.has(face.number), problem: photo.error && photo.at === face.number ? wrong : "" })));
   $("picture").hidden = $("tools").hidden = Boolean(photo.unseen);
   $("unseen").hidden = !photo.unseen;
   $("unseen").textContent = photo.error ? "There is nothing to show." : "This browser cannot show the file. Protecting and downloading work all the same.";
@@ -213,8 +260,22 @@ function drawCurrent() {
   $("zoom-face").textContent = photo.faces?.length > 1 ? "Next face" : "The face";
   $("zoom-face").hidden = $("boxes-on").hidden = !photo.faces?.length;
   $("original").hidden = !shown;
+  drawTools();
   $("busy").hidden = running?.photo !== photo;
   if (!sliding || photo.error) drawVerdict(photo);
+}
+
+function drawTools() {
+  const { mode, selected } = viewer.boxes;
+  const known = Boolean(current?.size && current.faces);
+  $("edit-add").hidden = !known;
+  $("edit-boxes").hidden = !current?.faces?.length;
+  $("edit-delete").hidden = mode !== "edit" || selected === null;
+  $("edit-undo").hidden = !current?.edited;
+  $("edit-add").setAttribute("aria-pressed", mode === "draw");
+  $("edit-boxes").setAttribute("aria-pressed", mode === "edit");
+  $("stage").classList.toggle("drawing", mode === "draw");
+  $("stage").classList.toggle("editing", mode === "edit");
 }
 
 // ---- The verdict -------------------------------------------------------------------------------
@@ -225,6 +286,7 @@ function drawVerdict(photo) {
   $("note").className = photo.error || check?.passed === false ? "bad" : check ? "good" : "";
   const lines = check ? check.faces.map((face) => faceLine(photo, face)).sort((a, b) => a.number - b.number) : [];
   $("faces").replaceChildren(...lines);
+  $("doubts").replaceChildren(...doubtsOf(photo).map((place) => doubtLine(photo, place)));
   const help = helpFor(photo, check);
   $("help").hidden = !help;
   if (help) {
@@ -239,6 +301,7 @@ function drawVerdict(photo) {
 function noteOf(photo, check) {
   if (photo.error) return photo.text && photo.code === "bad_photo" ? "This is a text file, no photo." : photo.error;
   if (!photo.faces) return "Looking for faces …";
+  if (!photo.faces.length) return "There is no box: this photo stays as it is.";
   if (!photo.chosen.size) return `No face is chosen: this photo stays as it is.${doubts(photo)}`;
   if (!check) return photo.made === wanted(photo) ? "Checking …" : "Working …";
   const count = check.faces.length;
@@ -252,9 +315,29 @@ function noteOf(photo, check) {
   return `Yes, on all ${count} faces; ${same} read${same > 1 ? "" : "s"} as before, as your key drew.${left}`;
 }
 
-function doubts(photo) {
-  const count = photo.faces.filter((face) => face.doubtful && !photo.chosen.has(face.number)).length;
-  return count ? ` ${count} more ${count > 1 ? "places" : "place"} may be a face: choose it by its number.` : "";
+const doubtsOf = (photo) => (photo.faces ?? []).filter((face) => face.doubtful && !photo.chosen.has(face.number));
+const doubts = (photo) => leftWords(doubtsOf(photo).length);
+
+function badgeOfDoubts(photo) {
+  const count = doubtsOf(photo).length;
+  return count ? `${count} may be ${count > 1 ? "faces" : "a face"}` : "";
+}
+
+function doubtLine(photo, { number, box }) {
+  const line = document.createElement("li");
+  line.number = number;
+  const button = element("button", "");
+  button.type = "button";
+  button.append(element("b", "", `${number + 1} ?`), "Protect this place too");
+  button.addEventListener("click", () => { photo.chosen.add(number); changed(photo); });
+  for (const event of ["pointerenter", "focus"]) button.addEventListener(event, () => light(number));
+  for (const event of ["pointerleave", "blur"]) button.addEventListener(event, () => light(null));
+  const look = element("button", "", "Show");
+  look.type = "button";
+  look.setAttribute("aria-label", `Show place ${number + 1}`);
+  look.addEventListener("click", () => viewer.focus(box));
+  line.append(button, look);
+  return line;
 }
 
 // A check's face is named by its number where the answer has one, else by its box.
@@ -297,6 +380,9 @@ function scale(face) {
 // The one thing that helps, and what it costs.
 function helpFor(photo, check) {
   const set = (options) => () => { Object.assign(photo.options, options); changed(photo); };
+  if (photo.error && photo.at !== null && photo.at !== undefined) {
+    return { label: "Delete this box", cost: "That place stays as it is.", act: () => edit(removed(photo.faces, photo.chosen, own(photo.at))) };
+  }
   if (photo.code === "too_large") {
     const million = Math.floor(limits.pixels / 1e6);
     return { label: `Shrink it to ${Math.min(million, 40)} megapixels here`, cost: "Camera, time and place are lost.", act: () => shrink(photo) };
@@ -461,13 +547,14 @@ function entryOf(photo) {
   const image = document.createElement("img");
   Object.assign(image, { src: photo.url, alt: "", decoding: "async" });
   image.addEventListener("error", () => image.replaceWith(element("i", "blank")));
-  button.append(image, element("span", "name", photo.name), element("span", "state", "waiting"));
+  button.append(image, element("span", "name", photo.name), element("span", "state", "waiting"), element("span", "more"));
   button.addEventListener("click", () => { select(photo); pump(); });
   item.append(button);
   return item;
 }
 
 function select(photo) {
+  if (photo !== current) viewer.boxes.setMode(null); // what the keys did was to the photo before
   if (photo && photo !== current && running?.photo !== photo && needs(photo)) interrupt();
   current = photo;
   say(null);
@@ -492,6 +579,7 @@ function refresh() {
 }
 
 function removePhotos(gone) {
+  if (gone.includes(current)) viewer.boxes.drop();
   for (const photo of gone) {
     URL.revokeObjectURL(photo.url);
     if (photo.result) URL.revokeObjectURL(photo.result.url);
@@ -546,8 +634,8 @@ async function saveAll() {
     const entry = { number: i + 1, source: photo.name, name: null, code: photo.code || "none", message: photo.error || "no face was chosen" };
     if (!isDone(photo)) return entry;
     files.push({ name: nameOf(photo, taken), blob: photo.result.blob });
-    const { faces, check } = photo.result;
-    return { ...entry, name: files.at(-1).name, code: "ok", message: outcomeOf(check), options: fieldsOf(photo), faces, check };
+    const { faces, left, doubtful, check } = photo.result;
+    return { ...entry, name: files.at(-1).name, code: "ok", message: outcomeOf(check), options: fieldsOf(photo), faces, left, doubtful, check };
   });
   files.push({ name: "report.json", blob: new Blob([JSON.stringify({ files: report }, null, 1)]) });
   save(await makeZip(files), "protected.zip");
@@ -577,7 +665,7 @@ function listen() {
     defaults = { ...current.options };
     for (const photo of photos) {
       photo.options = { ...current.options };
-      if (!photo.hopeless) photo.error = photo.code = null;
+      if (!photo.hopeless) photo.error = photo.code = photo.at = null;
     }
     changed();
     refresh();
@@ -614,8 +702,25 @@ function listenToView(on) {
     viewer.focus(current.faces[face].box);
   });
   on("boxes-on", "click", () => {
-    const hidden = $("stage").classList.toggle("bare");
-    $("boxes-on").setAttribute("aria-pressed", !hidden);
+    if (showBoxes($("stage").classList.contains("bare"))) return;
+    viewer.boxes.setMode(null);
+  });
+  on("edit-add", "click", ({ detail }) => {
+    if (!detail) addInTheMiddle();
+    else viewer.boxes.setMode(viewer.boxes.mode === "draw" ? null : "draw");
+    showBoxes();
+  });
+  on("edit-boxes", "click", () => {
+    viewer.boxes.setMode(viewer.boxes.mode === "edit" ? null : "edit");
+    showBoxes();
+  });
+  on("edit-delete", "click", () => viewer.boxes.deleteSelected());
+  on("edit-undo", "click", () => {
+    viewer.boxes.drop();
+    Object.assign(current, { error: null, code: null, at: null, hopeless: false });
+    asFound(current);
+    changed();
+    $("edit-add").focus();
   });
   const hold = $("original");
   const keys = [" ", "Enter"];
@@ -623,6 +728,12 @@ function listenToView(on) {
   hold.addEventListener("keydown", (event) => { if (keys.includes(event.key)) viewer.showOriginal(true); });
   hold.addEventListener("keyup", (event) => { if (keys.includes(event.key)) viewer.showOriginal(false); });
   for (const end of ["pointerup", "pointerleave", "pointercancel", "blur"]) hold.addEventListener(end, () => viewer.showOriginal(false));
+}
+
+function showBoxes(shown = true) {
+  $("stage").classList.toggle("bare", !shown);
+  $("boxes-on").setAttribute("aria-pressed", shown);
+  return shown;
 }
 
 async function start() {

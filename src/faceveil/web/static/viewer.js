@@ -1,5 +1,7 @@
 // The picture: fills its stage, zooms and moves, is divided into before and after, has boxes on it.
 
+import { Boxes } from "./boxes.js";
+
 const NEAR = 24; // pixels around the divider that drag it
 const HELD = 300; // milliseconds until a finger that rests shows the original
 const MOST = 16; // screen pixels for one of the photo
@@ -7,15 +9,15 @@ const MOST = 16; // screen pixels for one of the photo
 const between = (low, value, high) => Math.min(Math.max(value, low), high);
 
 export class Viewer {
-  // `parts`: stage, picture, before, after, divider, split, boxes, zoom. `toggle(number)` is called
-  // when a face's number is clicked, `light(number or null)` when it is pointed at.
-  constructor(parts, { toggle, light }) {
-    Object.assign(this, parts, { toggle, light });
+  // `parts`: stage, picture, before, after, divider, split, boxes, zoom. `told`: what the boxes call.
+  constructor({ boxes, ...parts }, told) {
+    Object.assign(this, parts);
+    this.boxes = new Boxes(boxes, this, told);
     this.size = [1, 1];
     [this.scale, this.x, this.y] = [1, 0, 0];
     this.divide = 0.5; // of the stage's width
     this.view = "fit"; // what a change of the window keeps: "fit", a face's box, or null
-    this.faces = [];
+    this.hand = null; // what a finger does to a box
     this.fingers = new Map();
     this.listen();
     new ResizeObserver(() => this.again()).observe(this.stage);
@@ -46,35 +48,10 @@ export class Viewer {
     this.stage.classList.toggle("compared", Boolean(url));
   }
 
-  // Faces as the server found them: [{number, box, chosen}, ...].
-  setFaces(faces) {
-    const same = faces.length === this.faces.length && faces.every((face, i) => face.box === this.faces[i].box);
-    this.faces = faces;
-    if (!same) this.boxes.replaceChildren(...faces.flatMap((face) => this.drawn(face)));
-    faces.forEach((face, i) => {
-      this.boxes.children[2 * i].classList.toggle("chosen", face.chosen);
-      this.boxes.children[2 * i + 1].setAttribute("aria-pressed", face.chosen);
-    });
+  // Places of the photo that are or may be faces, as the boxes take them.
+  setFaces(places) {
+    this.boxes.set(places);
     this.render();
-  }
-
-  drawn(face) {
-    const frame = document.createElement("i");
-    const chip = document.createElement("button");
-    chip.type = "button";
-    chip.textContent = face.number + 1;
-    chip.setAttribute("aria-label", `Protect face ${face.number + 1}`);
-    chip.addEventListener("click", () => this.toggle(face.number));
-    for (const [event, number] of [["pointerenter", face.number], ["focus", face.number], ["pointerleave", null], ["blur", null]]) {
-      chip.addEventListener(event, () => this.light(number));
-    }
-    return [frame, chip];
-  }
-
-  lightUp(number) {
-    this.faces.forEach((face, i) => {
-      for (const part of [0, 1]) this.boxes.children[2 * i + part].classList.toggle("lit", face.number === number);
-    });
   }
 
   // ---- Where it is shown -----------------------------------------------------------------------
@@ -136,20 +113,7 @@ export class Viewer {
     this.divider.style.left = `${100 * this.divide}%`;
     this.split.value = Math.round(100 * this.divide);
     this.zoom.textContent = `${Math.round(100 * this.scale)} %`;
-    this.faces.forEach(({ box }, i) => {
-      const [left, right] = [box[0], box[2]].map((v) => this.x + this.scale * v);
-      const [top, bottom] = [box[1], box[3]].map((v) => this.y + this.scale * v);
-      const frame = this.boxes.children[2 * i].style;
-      frame.transform = `translate(${left}px, ${top}px)`;
-      [frame.width, frame.height] = [`${right - left}px`, `${bottom - top}px`];
-      const chip = this.boxes.children[2 * i + 1];
-      const tall = chip.offsetHeight + 4;
-      const out = right < 0 || bottom < 0 || left > width || top > height; // still in the order of Tab
-      const x = between(2, left, width - chip.offsetWidth - 2);
-      const y = top >= tall ? top - tall : bottom + tall <= height ? bottom + 4 : 2; // outside the box
-      chip.style.transform = `translate(${x}px, ${between(2, y, height - tall)}px)`;
-      chip.classList.toggle("away", out);
-    });
+    this.boxes.render();
   }
 
   showOriginal(on) {
@@ -170,7 +134,10 @@ export class Viewer {
       this.fingers.set(event.pointerId, at(event));
       clearTimeout(this.timer);
       this.mode = null;
-      if (this.fingers.size > 1) this.showOriginal(false);
+      this.hand?.cancel(); // a second finger: both zoom
+      this.hand = this.fingers.size > 1 ? null : this.boxes.grab(at(event));
+      if (this.hand) event.preventDefault(); // else the stage takes the focus from the box
+      else if (this.fingers.size > 1) this.showOriginal(false);
       else if (!this.divider.hidden && Math.abs(at(event)[0] - this.divide * this.room[0]) < NEAR) this.mode = "divide";
       else this.timer = setTimeout(() => this.showOriginal(true), HELD);
     });
@@ -178,7 +145,9 @@ export class Viewer {
       const last = this.fingers.get(event.pointerId);
       if (!last) return;
       const now = at(event);
-      if (this.fingers.size > 1) {
+      if (this.hand) {
+        this.hand.move(now);
+      } else if (this.fingers.size > 1) {
         this.pinch(event.pointerId, last, now);
       } else if (this.mode === "divide") {
         this.setDivide(now[0] / this.room[0]);
@@ -194,6 +163,8 @@ export class Viewer {
     for (const end of ["pointerup", "pointercancel"]) {
       stage.addEventListener(end, (event) => {
         this.fingers.delete(event.pointerId);
+        this.hand?.[end === "pointerup" ? "drop" : "cancel"]();
+        this.hand = null;
         clearTimeout(this.timer);
         this.showOriginal(false);
       });
@@ -203,7 +174,7 @@ export class Viewer {
       this.zoomTo(this.scale * Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.002)), at(event));
     }, { passive: false });
     stage.addEventListener("dblclick", (event) => {
-      if (event.target.closest("button")) return;
+      if (event.target.closest("button") || this.boxes.mode) return;
       if (this.view === "fit") this.zoomTo(Math.max(1, 2 * this.whole), at(event));
       else this.fit();
     });

@@ -36,6 +36,11 @@ export function faceWords(face) {
   return `${gender}; ${face.match ? "a matcher still knows the person" : "a matcher no longer knows the person"}.`;
 }
 
+/** How many places may be faces and were left as they are, as a sentence after others. */
+export function leftWords(count) {
+  return count ? ` ${count} ${count > 1 ? "places may be faces and were" : "place may be a face and was"} left.` : "";
+}
+
 const REASONS = {
   too_large: "too large", too_much: "too many faces", time_limit: "took too long", model_missing: "model missing",
   no_face: "no face", bad_photo: "not a photo", gone: "no answer",
@@ -46,6 +51,7 @@ export function reasonOf(photo) {
   if (photo.code === "bad_photo" && !photo.file.size) return "empty file";
   if (photo.code === "bad_photo" && photo.text) return "text file";
   if (photo.code === "bad_photo" && /truncat|damaged|end/i.test(photo.error)) return "damaged";
+  if (photo.at != null) return "box without a face";
   return REASONS[photo.code] || "refused";
 }
 
