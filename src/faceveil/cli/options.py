@@ -197,7 +197,7 @@ def tell(arguments: argparse.Namespace, line: str) -> None:
 
 COIN = (
     "what software says of these faces is now a coin toss that only your key knows; it may still "
-    "say the truth (--target opposite or neutral for a photo that must not)"
+    "say the truth (--target opposite for a photo that must not)"
 )
 """What a random target means, in one sentence."""
 
