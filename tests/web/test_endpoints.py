@@ -202,9 +202,9 @@ def test_boxes_in_place_of_the_detector(photo):
         body = post(client, "protect", [("photo", "a.png", photo)], **fields).json()
         assert [(f["number"], f["box"]) for f in body["faces"]] == [(0, [40, 40, 120, 140])]
         assert (pixels(base64.b64decode(body["image"])) != whole).any()
-    many = json.dumps([box] * 200)
+    many = json.dumps([box] * 80)
     body = post(client, "protect", {"photo": photo}, answer="json", boxes=many).json()
-    assert len(body["faces"]) == 200
+    assert len(body["faces"]) == 80
 
 
 @pytest.mark.parametrize(
