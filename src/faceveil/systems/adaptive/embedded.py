@@ -108,7 +108,7 @@ def embedded(
     else:
         known["embeddings"] = embed(matcher, pack.images, frame, device)
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cache, **known)
+        np.savez(cache, embeddings=known["embeddings"])
     own = known["embeddings"]
     people = pack.identity if len(pack.identity) else np.arange(len(pack))
     if barycentre and "wanted" not in known:
@@ -116,7 +116,7 @@ def embedded(
         first = np.isin(people, order[: max(1, len(order) // 4)])
         rows = np.flatnonzero(first)[:_FITTED]
         known["wanted"] = BarycentreMap.fit(own, pack.male > 0.5, rows)(own)
-        np.savez(cache, **known)
+        np.savez(cache, embeddings=own, wanted=known["wanted"])
     wanted = known["wanted"] if barycentre else own
     return Embedded(
         matcher,
