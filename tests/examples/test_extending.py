@@ -33,9 +33,11 @@ def place(tmp_path, monkeypatch):
         (tmp_path / f"{name}.py").write_text(text)
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(specs, "SPECS", dict(specs.SPECS))
+    known = dict(specs.SPECS)
     monkeypatch.setattr(loaded, "OWN", {})
     yield tmp_path
+    specs.SPECS.clear()
+    specs.SPECS.update(known)
     for name in FILES:
         sys.modules.pop(name, None)
 

@@ -185,7 +185,9 @@ def test_many_with_bad_ones(page, tmp_path):
     assert text(page, "#note") == "This is a text file, no photo."
     assert text(page, "#count").startswith("2 of 4 will be downloaded")
     page.locator("#list button").nth(2).click()
-    page.check("[name=card][value=light]", force=True)
+    light = page.locator("[name=card][value=light]")
+    light.evaluate("card => card.scrollIntoView({block: 'center'})")
+    light.check(force=True)
     until(page, "!document.querySelector('#apply').hidden")
     page.click("#apply-all")
     until(page, STILL + "!document.querySelector('#save-all').disabled")
