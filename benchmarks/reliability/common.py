@@ -98,7 +98,7 @@ def memory_mb(pid: int, what: str = "VmRSS") -> float:
 
 def quiet() -> dict[str, str]:
     """The environment of children: source tree first, one thread for BLAS."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": f"{ROOT}/src:{ROOT}", "OMP_NUM_THREADS": "1"}
 
 
 def bad_message(message: str) -> str | None:

@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from pathlib import Path  # noqa: E402
 
 from faceveil.inference.card import WEIGHTS  # noqa: E402
-from faceveil.training.guides import Guide, as_sure_as_before, frozen, load_guide, luma  # noqa: E402
+from faceveil.training.faces import luma  # noqa: E402
+from faceveil.training.guides import Guide, as_sure_as_before, frozen, load_guide  # noqa: E402
 
 RNG = np.random.default_rng(0)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from faceveil.errors import OptionError
+from faceveil.imaging.detect import CENTERFACE_SHA256
 from faceveil.inference.card import WEIGHTS, card_beside
 from faceveil.inference.device import Choice
 from faceveil.own import PROTECTS, made
@@ -262,8 +262,7 @@ def weights_of(name: str) -> dict[str, str]:
     patterns = (*spec_of(name).weights, "gender_estimator.onnx")
     found = sorted({path for pattern in patterns for path in WEIGHTS.glob(pattern)})
     digests = {path.name: str(card_beside(path)["sha256"]) for path in found}
-    detector = WEIGHTS / "centerface.onnx"  # no card of ours
-    return {**digests, detector.name: hashlib.sha256(detector.read_bytes()).hexdigest()}
+    return {**digests, "centerface.onnx": CENTERFACE_SHA256}  # who loads it holds it to that
 
 
 def build_crop_protector(

@@ -65,3 +65,9 @@ def outputs_of(
             for some in batches(len(wanted))
         ]
     return torch.cat(parts)
+
+
+def luma(faces: Tensor) -> Tensor:
+    """BT.601 luma: (N, 3, S, S) -> (N, 1, S, S)."""
+    weights = faces.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    return (faces * weights).sum(dim=1, keepdim=True)

@@ -22,7 +22,7 @@ from faceveil.training.classifiers import GenderConfig
 from faceveil.training.config import load_config
 from faceveil.training.draw import Dealer, step_count
 from faceveil.training.export import export_onnx, measured_in
-from faceveil.training.faces import as_batch, outputs_of
+from faceveil.training.faces import as_batch, luma, outputs_of
 from faceveil.training.networks.face_resnet import FaceResNet
 from faceveil.training.networks.gender_cnn import GenderCNN, GenderProbability
 from faceveil.training.networks.gender_cnn_variants import KerasGenderCNN, OfficialGenderCNN
@@ -174,7 +174,7 @@ def train(
         y = torch.from_numpy(pack.male)[indices].to(device)
         if not config.grey:
             grey = (torch.rand(len(x), 1, 1, 1, generator=generator) < 0.3).to(device)
-            x = torch.where(grey, _luma(x), x)
+            x = torch.where(grey, luma(x), x)
         if config.tint and not config.grey:
             gain = 1 + config.tint * (2 * torch.rand(len(x), 3, 1, 1, generator=generator) - 1)
             x = x * gain.to(x.device)
@@ -264,8 +264,3 @@ def evaluate(network: nn.Module, pack: Pack, frame: int, device: str = "cpu") ->
     scores = outputs_of(network, pack.images, frame, device).numpy()
     accuracy = float(((scores > 0) == (pack.male > 0.5)).mean())
     return {"auc": float(roc_auc_score(pack.male, scores)), "accuracy": accuracy}
-
-
-def _luma(x: Tensor) -> Tensor:
-    weights = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype, device=x.device).view(1, 3, 1, 1)
-    return (x * weights).sum(1, keepdim=True).expand_as(x)

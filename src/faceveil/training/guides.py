@@ -18,7 +18,7 @@ from faceveil.inference.card import WEIGHTS, read_card
 from faceveil.training import gender
 from faceveil.training.augment import random_view
 from faceveil.training.classifiers import GenderConfig
-from faceveil.training.faces import as_batch, batches
+from faceveil.training.faces import as_batch, batches, luma
 from faceveil.training.networks.layout import channels_last
 from faceveil.types import Uint8Array
 
@@ -143,9 +143,3 @@ def frozen(network: nn.Module) -> Callable[..., Any]:
         return functional_call(network, weights, x)
 
     return call
-
-
-def luma(faces: Tensor) -> Tensor:
-    """BT.601 luma: (N, 3, S, S) -> (N, 1, S, S)."""
-    weights = faces.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    return (faces * weights).sum(dim=1, keepdim=True)

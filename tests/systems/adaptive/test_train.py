@@ -12,7 +12,7 @@ pa = pytest.importorskip("pyarrow", reason="needs the train extra")
 import pyarrow.parquet as pq  # noqa: E402
 
 from faceveil.inference.device import Choice  # noqa: E402
-from faceveil.systems.adaptive import attackers  # noqa: E402
+from faceveil.systems.adaptive import attackers, losses  # noqa: E402
 from faceveil.systems.adaptive import train as adaptive  # noqa: E402
 from faceveil.systems.adaptive.network import ResidualEditor  # noqa: E402
 from faceveil.systems.adaptive.sampling import bend  # noqa: E402
@@ -155,7 +155,7 @@ def test_as_used_is_what_the_protector_does():
     change = cv2.GaussianBlur(rng.normal(0, 0.3, (224, 224, 3)).astype(np.float32), (0, 0), 2)
     change = np.stack([change, -change[::-1]])
     as_nchw = lambda x: torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))  # noqa: E731
-    found = adaptive.AsUsed(config)(as_nchw(image), as_nchw(image + change))
+    found = losses.AsUsed(config)(as_nchw(image), as_nchw(image + change))
     wanted = add_change(image, calmer(change, 6.0, 0.7), 3.0, 1.0)
     np.testing.assert_allclose(found.numpy().transpose(0, 2, 3, 1), wanted, atol=4e-3)
 
@@ -171,20 +171,20 @@ def test_beyond_nearby_against_scipy():
     top = maximum_filter(cells(a), size, mode="nearest")
     low = minimum_filter(cells(a), size, mode="nearest")
     over = np.maximum(cells(b) - top, 0) + np.maximum(low - cells(b), 0)
-    found = adaptive.beyond_nearby(torch.from_numpy(a), torch.from_numpy(b))
+    found = losses.beyond_nearby(torch.from_numpy(a), torch.from_numpy(b))
     assert float(found) == pytest.approx((over**2).mean(), rel=1e-4)
-    assert float(adaptive.beyond_nearby(torch.from_numpy(a), torch.from_numpy(a))) == 0
+    assert float(losses.beyond_nearby(torch.from_numpy(a), torch.from_numpy(a))) == 0
 
 
 def test_veiled_where_eyes_lose_contrast_and_nowhere_else():
     image = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    assert float(adaptive.veiled(image, image)) == 0
+    assert float(losses.veiled(image, image)) == 0
     eyes, chin = image.clone(), image.clone()
     eyes[..., 44:60, 32:58] = 0.5
     chin[..., 110:126, 50:76] = 0.5
-    assert float(adaptive.veiled(image, eyes)) > 1e-3
-    assert float(adaptive.veiled(image, chin)) == 0
-    assert float(adaptive.veiled(image, 0.5 + 1.2 * (image - 0.5))) == 0  # more is no fault
+    assert float(losses.veiled(image, eyes)) > 1e-3
+    assert float(losses.veiled(image, chin)) == 0
+    assert float(losses.veiled(image, 0.5 + 1.2 * (image - 0.5))) == 0  # more is no fault
 
 
 def test_outside_the_oval_nothing_changes():
@@ -204,21 +204,21 @@ def test_even_odds_by_hand():
     logits = torch.tensor([0.0, 2.0, -2.0])
     p = [0.5, 1 / (1 + math.exp(-2)), 1 / (1 + math.exp(2))]
     by_hand = -sum(math.log(q) + math.log(1 - q) for q in p) / 6
-    assert float(adaptive.even_odds(logits)) == pytest.approx(by_hand, rel=1e-5)
-    assert float(adaptive.even_odds(torch.zeros(3))) == pytest.approx(math.log(2), rel=1e-6)
+    assert float(losses.even_odds(logits)) == pytest.approx(by_hand, rel=1e-5)
+    assert float(losses.even_odds(torch.zeros(3))) == pytest.approx(math.log(2), rel=1e-6)
 
 
 def test_smallness_by_hand():
     grey = torch.zeros(1, 3, 16, 16)
     grey[..., 8:] = 0.5  # one edge of 16 pixels in 16 rows, the same in all colours
-    found = adaptive.smallness(grey)
+    found = losses.smallness(grey)
     assert float(found["square"]) == pytest.approx(0.125)
     assert float(found["smooth"]) == pytest.approx(0.5 / 15)
     assert float(found["tone"]) == pytest.approx(0, abs=1e-12)
     red = torch.zeros(1, 3, 16, 16)
     red[:, 0] = 0.1
     chroma = np.array([0.1, 0, 0]) - 0.0299
-    assert float(adaptive.smallness(red)["tone"]) == pytest.approx((chroma**2).mean(), rel=1e-4)
+    assert float(losses.smallness(red)["tone"]) == pytest.approx((chroma**2).mean(), rel=1e-4)
 
 
 def test_lessons_reach_attackers_and_opinions_reach_faces():

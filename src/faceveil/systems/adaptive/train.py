@@ -16,17 +16,17 @@ from torch.nn import functional as F  # noqa: N812
 from torch.optim import Adam
 
 from faceveil.data.packs import load_packs
-from faceveil.imaging.geometry import CROP_SIZE
 from faceveil.inference.card import WEIGHTS
 from faceveil.systems.adaptive.attackers import Attacker, begin_again, new_attackers
 from faceveil.systems.adaptive.choose import Chooser
 from faceveil.systems.adaptive.config import AdaptiveConfig
 from faceveil.systems.adaptive.embedded import Bank, Embedded, embedded
+from faceveil.systems.adaptive.losses import AsUsed, beyond_nearby, even_odds, smallness, veiled
 from faceveil.systems.adaptive.network import ResidualEditor
 from faceveil.training import checkpoint, distributed, loop
 from faceveil.training.augment import random_view
 from faceveil.training.faces import as_batch
-from faceveil.training.guides import Guide, as_sure_as_before, load_guide, luma
+from faceveil.training.guides import Guide, as_sure_as_before, load_guide
 from faceveil.training.matchers import load_matcher
 from faceveil.training.networks.layout import channels_last
 from faceveil.training.sheets import write_rows
@@ -35,63 +35,6 @@ from faceveil.training.sheets import write_rows
 def build(config: AdaptiveConfig) -> ResidualEditor:
     """The untrained network of a recipe."""
     return ResidualEditor(config.widths, config.bound, config.reach, oval=config.oval)
-
-
-def even_odds(logit: Tensor) -> Tensor:
-    """-mean of log p(male) and log p(female): smallest, log 2, where both are a half."""
-    return (F.softplus(logit) + F.softplus(-logit)).mean() / 2
-
-
-def smallness(change: Tensor) -> dict[str, Tensor]:
-    """What keeps a change (N, 3, S, S) from sight.
-
-    Returns:
-        ``square``, its mean square; ``smooth``, its total variation per pixel; ``tone``, the mean
-        square of its chroma, averaged over 8 x 8 pixels: skin keeps its colour.
-    """
-    chroma = F.avg_pool2d(change - luma(change), 8)
-    across = (change[..., 1:] - change[..., :-1]).abs().mean()
-    down = (change[..., 1:, :] - change[..., :-1, :]).abs().mean()
-    return {
-        "square": change.square().mean(),
-        "smooth": across + down,
-        "tone": chroma.square().mean(),
-    }
-
-
-def beyond_nearby(image: Tensor, made: Tensor, reach: int = 8) -> Tensor:
-    """How far faces leave the range of each colour within ``reach`` pixels: mean square; scalar.
-
-    Highlights brighter than all around them, smudges darker, red or teal where hair is grey: what
-    no move of a feature or of a tone makes. Looked at in cells of two pixels, so grain is free.
-    """
-    before, after = F.avg_pool2d(image, 2), F.avg_pool2d(made, 2)
-    across, down = (1, reach + 1), (reach + 1, 1)
-    pads = (0, reach // 2), (reach // 2, 0)
-    top, low = before, -before
-    for kernel, pad in zip((across, down), pads, strict=True):
-        top = F.max_pool2d(top, kernel, 1, pad)
-        low = F.max_pool2d(low, kernel, 1, pad)
-    return (F.relu(after - top) + F.relu(-low - after)).square().mean()
-
-
-def veiled(image: Tensor, made: Tensor) -> Tensor:
-    """The local contrast of eyes and mouth that a change takes away: mean square; scalar."""
-
-    def contrast(x: Tensor) -> Tensor:
-        grey = luma(x)[:, :1]
-        size, step = max(2, image.shape[-1] // 16), max(1, image.shape[-1] // 32)
-        mean = F.avg_pool2d(grey, size, step)
-        return (F.avg_pool2d(grey.square(), size, step) - mean.square()).clamp(min=1e-6).sqrt()
-
-    lost = F.relu(0.95 * contrast(image) - contrast(made))
-    side = lost.shape[-1]
-    at = (torch.arange(side, device=lost.device) + 0.5) * (CROP_SIZE / side)
-    y, x = torch.meshgrid(at, at, indexing="ij")
-    where = torch.zeros_like(x)
-    for (cx, cy), (rx, ry) in (((80, 92), (22, 14)), ((144, 92), (22, 14)), ((112, 156), (32, 18))):
-        where = torch.maximum(where, (((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1).to(x))
-    return (lost.square() * where).sum() / (where.sum() * len(lost))
 
 
 def draw_targets(count: int, neutral: float, generator: torch.Generator) -> Tensor:
@@ -107,52 +50,6 @@ def loosely_aligned(image: Tensor, share: float, generator: torch.Generator) -> 
     moved = random_view(image, generator, degrees=5, scale=0.08, shift=0.025, blur=0, tone=0)
     which = torch.rand(len(image), 1, 1, 1, generator=generator) < share
     return torch.where(which.to(image.device), moved.clamp(0, 1), image)
-
-
-class AsUsed:
-    """The change as the protector applies it, differentiably.
-
-    What :class:`~faceveil.systems.adaptive.protector.AdaptiveProtector` does to a network's change:
-    its colour smoothed and weakened, all of it smoothed and multiplied. A network that is trained
-    on this is not stretched beyond what it learned when it is used.
-
-    Args:
-        config: gain, smoothing and strength.
-    """
-
-    def __init__(self, config: AdaptiveConfig) -> None:
-        pixel = config.frame / CROP_SIZE
-        self.gain = config.gain * config.used_strength
-        self.chroma = config.chroma_gain
-        self.fine = gaussian(config.smoothing * pixel)
-        self.coarse = gaussian(config.chroma_smoothing * pixel)
-
-    def __call__(self, image: Tensor, made: Tensor) -> Tensor:
-        """Faces (N, 3, S, S) and what the network makes of them -> protected faces in [0, 1]."""
-        change = made - image
-        grey = luma(change)
-        change = grey + self.chroma * blurred(change - grey, self.coarse)
-        return (image + self.gain * blurred(change, self.fine)).clamp(0, 1)
-
-
-def gaussian(sigma: float) -> Tensor:
-    """Taps of a Gaussian, out to three sigma: (K,) with sum 1."""
-    reach = max(1, round(3 * sigma))
-    at = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    taps = torch.exp(-0.5 * (at / max(sigma, 1e-3)).square())
-    return taps / taps.sum()
-
-
-def blurred(x: Tensor, taps: Tensor) -> Tensor:
-    """Separable filter of (N, C, H, W), borders reflected as OpenCV does."""
-    pad = len(taps) // 2
-    n, c, h, w = x.shape
-    # Channels as a batch: a convolution in groups is many times slower on a CPU.
-    maps = x.reshape(n * c, 1, h, w)
-    kernel = taps.to(x)[None, None, None]
-    maps = F.conv2d(F.pad(maps, (pad, pad, 0, 0), mode="reflect"), kernel)
-    maps = F.conv2d(F.pad(maps, (0, 0, pad, pad), mode="reflect"), kernel.transpose(2, 3))
-    return maps.reshape(n, c, h, w)
 
 
 class Objective:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from faceveil.training.augment import random_view
-from faceveil.training.guides import frozen, luma
+from faceveil.training.faces import luma
+from faceveil.training.guides import frozen
 
 
 def critic_loss(real: Tensor, made: Tensor) -> Tensor:
